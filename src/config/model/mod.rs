@@ -1,0 +1,32 @@
+//! The configuration as values: one small struct per table of the file. Nothing here reads files.
+
+mod backup;
+mod daemon;
+mod database;
+mod names;
+mod retention;
+mod secret;
+mod store;
+
+use std::collections::BTreeMap;
+
+pub use backup::{BackupJob, CatchUp, Compression, FingerprintLevel, SqliteCheck};
+pub use daemon::{Daemon, Environment};
+pub use database::{Database, DatabaseKind, PostgresTarget, SqliteTarget, SslMode};
+pub use names::{DatabaseName, JobKind, JobName, NameError, StoreName};
+pub use retention::Retention;
+pub use secret::{Redacted, SecretError, SecretSource};
+pub use store::{LocalStore, S3Profile, S3Store, Store, StoreKind};
+
+/// The whole configuration, checked: every reference in it resolves.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[daemon]`
+    pub daemon: Daemon,
+    /// `[databases.*]`
+    pub databases: BTreeMap<DatabaseName, Database>,
+    /// `[stores.*]`
+    pub stores: BTreeMap<StoreName, Store>,
+    /// `[backup.*]`, by the name after the dot.
+    pub backups: BTreeMap<String, BackupJob>,
+}

@@ -1,0 +1,27 @@
+//! Caretaker looks after PostgreSQL and SQLite databases at night.
+//!
+//! The map of the house, from the ground up. Imports only ever go down.
+//!
+//! | floor | rooms |
+//! |---|---|
+//! | 0 | [`fault`]: what every error can say about itself |
+//! | 1 | [`schedule`]: when; [`config`]: what the operator wrote |
+//! | 2 | [`state`]: what is remembered; [`database`]: what is cared for; [`store`]: where copies live; [`archive`]: what a backup is made of |
+//! | 3 | [`run`]: one execution of a job |
+//! | 4 | [`backup`]: plan, dump, archive, prune |
+//! | 5 | [`restore`]: download, verify, load, compare |
+//! | 6 | [`jobs`], [`daemon`], [`cli`] |
+
+pub mod archive;
+pub mod backup;
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod database;
+pub mod fault;
+pub mod jobs;
+pub mod restore;
+pub mod run;
+pub mod schedule;
+pub mod state;
+pub mod store;

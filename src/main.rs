@@ -1,0 +1,3 @@
+//! The `caretaker` binary.
+
+fn main() {}

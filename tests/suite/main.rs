@@ -1,0 +1,1 @@
+//! Caretaker's tests: one binary, one module per capability.
