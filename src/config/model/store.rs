@@ -20,7 +20,7 @@ pub enum StoreKind {
     /// `kind = "local"`
     Local(LocalStore),
     /// `kind = "s3"`
-    S3(S3Store),
+    S3(Box<S3Store>),
 }
 
 /// A directory.
