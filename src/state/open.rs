@@ -1,0 +1,89 @@
+//! Opening the state store.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+use super::StateError;
+
+/// How long an operation waits for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The state store, open.
+#[derive(Debug, Clone)]
+pub struct State {
+    pub(super) pool: SqlitePool,
+    pub(super) path: PathBuf,
+    dir: PathBuf,
+}
+
+impl State {
+    /// Opens the store in `dir`, making both if they are missing, and brings its schema up to date.
+    pub async fn open(dir: &Path) -> Result<Self, StateError> {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(|source| StateError::Directory { path: dir.to_owned(), source })?;
+        let path = dir.join("state.db");
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(2)
+            .acquire_timeout(BUSY_TIMEOUT * 2)
+            .connect_with(options)
+            .await
+            .map_err(|source| StateError::from_sqlx(&path, source))?;
+        let state = Self { pool, path, dir: dir.to_owned() };
+        state.migrate().await?;
+        Ok(state)
+    }
+
+    async fn migrate(&self) -> Result<(), StateError> {
+        let migrator = Migrator::with_migrations(vec![Migration::new(
+            1,
+            "state".into(),
+            MigrationType::Simple,
+            include_str!("../../migrations/0001_state.sql").into_sql_str(),
+            false,
+        )]);
+        let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
+        migrator.run(&self.pool).await.map_err(|error| match error {
+            MigrateError::VersionMissing(found) => StateError::Newer { path: self.path.clone(), found, known },
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => self.error(source),
+            other => self.error(sqlx::Error::Migrate(Box::new(other))),
+        })
+    }
+
+    /// Looks through the whole file for damage. Takes milliseconds for the sizes this store has.
+    pub async fn check(&self) -> Result<(), StateError> {
+        let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(|source| self.error(source))?;
+        if found == "ok" { Ok(()) } else { Err(StateError::Corrupt { path: self.path.clone(), detail: found }) }
+    }
+
+    /// The state directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Closes the store; what was committed is on disk already.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(super) fn error(&self, source: sqlx::Error) -> StateError {
+        StateError::from_sqlx(&self.path, source)
+    }
+}

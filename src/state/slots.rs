@@ -1,0 +1,146 @@
+//! The ledger: which occurrence of which job was claimed, passed over, settled.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sqlx::Row;
+
+use super::instant::{from_ms, to_ms};
+use super::{State, StateError};
+
+/// Why a slot's row was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotCause {
+    /// Its time had come.
+    OnTime,
+    /// Its time had passed; it runs for all that were missed.
+    CatchUp,
+    /// Its time had passed, and the job does not catch up.
+    Skipped,
+}
+
+impl SlotCause {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::OnTime => "on_time",
+            Self::CatchUp => "catch_up",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// A slot to be claimed, or to be recorded as passed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The job's full name.
+    pub job: String,
+    /// The occurrence.
+    pub slot: Timestamp,
+    /// Why.
+    pub cause: SlotCause,
+    /// How many other occurrences it stands for.
+    pub missed: u64,
+}
+
+/// A slot that was claimed and not settled: queued, running, or cut off by a crash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSlot {
+    /// The job's full name.
+    pub job: String,
+    /// The occurrence.
+    pub slot: Timestamp,
+    /// How many runs it has had.
+    pub attempts: u32,
+}
+
+/// Up to where each job's occurrences are accounted for: its newest slot, or else its anchor.
+pub type Ledger = BTreeMap<String, Timestamp>;
+
+impl State {
+    /// Makes the jobs of the configuration known, as (full name, schedule with zone). A job that is new, or whose
+    /// schedule has changed, counts from `now` on. Returns the ledger of all of them.
+    pub async fn register_jobs(&self, jobs: &[(String, String)], now: Timestamp) -> Result<Ledger, StateError> {
+        let mut tx = self.pool.begin().await.map_err(|e| self.error(e))?;
+        for (job, schedule) in jobs {
+            sqlx::query(
+                "INSERT INTO jobs (job, schedule, anchor_ms) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (job) DO UPDATE SET schedule = excluded.schedule, anchor_ms = excluded.anchor_ms
+                 WHERE jobs.schedule <> excluded.schedule",
+            )
+            .bind(job)
+            .bind(schedule)
+            .bind(to_ms(now))
+            .execute(&mut *tx)
+            .await
+            .map_err(|e| self.error(e))?;
+        }
+        let rows = sqlx::query(
+            "SELECT j.job, max(j.anchor_ms, coalesce((SELECT max(slot_ms) FROM slots s WHERE s.job = j.job), 0))
+             FROM jobs j",
+        )
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(|e| self.error(e))?;
+        tx.commit().await.map_err(|e| self.error(e))?;
+        let all: Ledger = rows.iter().map(|row| (row.get(0), from_ms(row.get(1)))).collect();
+        Ok(jobs.iter().filter_map(|(job, _)| all.get_key_value(job)).map(|(job, at)| (job.clone(), *at)).collect())
+    }
+
+    /// Claims slots, all in one transaction: which of them are ours? `false`: another process was first.
+    pub async fn claim_slots(&self, claims: &[Claim], now: Timestamp) -> Result<Vec<bool>, StateError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
+        let mut ours = Vec::with_capacity(claims.len());
+        for claim in claims {
+            let state = if claim.cause == SlotCause::Skipped { "skipped" } else { "claimed" };
+            let done = sqlx::query(
+                "INSERT INTO slots (job, slot_ms, cause, missed, state, claimed_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind(&claim.job)
+            .bind(to_ms(claim.slot))
+            .bind(claim.cause.as_str())
+            .bind(i64::try_from(claim.missed).unwrap_or(i64::MAX))
+            .bind(state)
+            .bind(to_ms(now))
+            .execute(&mut *tx)
+            .await
+            .map_err(|e| self.error(e))?;
+            ours.push(done.rows_affected() == 1);
+        }
+        tx.commit().await.map_err(|e| self.error(e))?;
+        Ok(ours)
+    }
+
+    /// The slots that are claimed and not settled, oldest first.
+    pub async fn open_slots(&self) -> Result<Vec<OpenSlot>, StateError> {
+        let rows = sqlx::query(
+            "SELECT s.job, s.slot_ms,
+                    (SELECT count(*) FROM runs r WHERE r.job = s.job AND r.slot_ms = s.slot_ms)
+             FROM slots s WHERE s.state = 'claimed' ORDER BY s.slot_ms, s.job",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| self.error(e))?;
+        Ok(rows
+            .iter()
+            .map(|row| OpenSlot {
+                job: row.get(0),
+                slot: from_ms(row.get(1)),
+                attempts: row.get::<i64, _>(2).try_into().unwrap_or(u32::MAX),
+            })
+            .collect())
+    }
+
+    /// Settles a slot that will not be run any more: passed over for a newer one, or given up.
+    pub async fn abandon_slot(&self, job: &str, slot: Timestamp, failed: bool, now: Timestamp) -> Result<(), StateError> {
+        sqlx::query("UPDATE slots SET state = ?3, settled_ms = ?4 WHERE job = ?1 AND slot_ms = ?2 AND state = 'claimed'")
+            .bind(job)
+            .bind(to_ms(slot))
+            .bind(if failed { "failed" } else { "skipped" })
+            .bind(to_ms(now))
+            .execute(&self.pool)
+            .await
+            .map_err(|e| self.error(e))?;
+        Ok(())
+    }
+}
