@@ -1,1 +1,57 @@
-//! The registry of jobs.
+//! The registry: every kind of job of the configuration, in one place.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use crate::backup;
+use crate::config::{CatchUp, Config};
+use crate::run::Job;
+use crate::schedule::Schedule;
+
+/// A job of the configuration, ready to run.
+#[derive(Clone)]
+pub struct Registered {
+    /// The work.
+    pub job: Arc<dyn Job>,
+    /// The full name.
+    pub name: String,
+    /// What it works on, for people.
+    pub target: String,
+    /// When; `None`: only by hand.
+    pub schedule: Option<Schedule>,
+    /// The zone of the schedule.
+    pub timezone: TimeZone,
+    /// What becomes of missed slots.
+    pub catch_up: CatchUp,
+    /// Retries as configured; `None`: the caller's default.
+    pub retries: Option<u32>,
+}
+
+impl Registered {
+    /// What the ledger keeps of the schedule: when this changes, the job's slots count anew.
+    pub fn schedule_key(&self) -> Option<String> {
+        let schedule = self.schedule.as_ref()?;
+        Some(format!("{schedule} {}", self.timezone.iana_name().unwrap_or("custom")))
+    }
+}
+
+/// All jobs, in the order of their names.
+pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
+    // Destructured without `..`: a new table of jobs that nobody registers does not compile.
+    let Config { daemon: _, databases: _, stores: _, backups } = config.as_ref();
+    let mut jobs = Vec::new();
+    for settings in backups.values() {
+        let job = backup::Job::new(Arc::clone(config), settings.clone());
+        jobs.push(Registered {
+            name: job.full_name(),
+            target: settings.database.to_string(),
+            schedule: settings.schedule.clone(),
+            timezone: settings.timezone.clone(),
+            catch_up: settings.catch_up,
+            retries: settings.retries,
+            job: Arc::new(job),
+        });
+    }
+    jobs
+}
