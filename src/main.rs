@@ -1,3 +1,7 @@
-//! The `caretaker` binary.
+//! The `caretaker` binary: hands over to [`caretaker::cli`] and maps what comes back to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    caretaker::cli::main()
+}

@@ -1,1 +1,90 @@
-//! Room cli.
+//! The command line: arguments, rendering for people and as JSON, exit codes. One file per group of commands.
+
+mod args;
+mod backup;
+mod completions;
+mod config;
+mod confirm;
+mod daemon;
+mod demo;
+mod exit;
+mod job;
+mod logging;
+mod output;
+mod progress;
+mod restore;
+mod scene;
+mod status;
+mod user;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use args::Cli;
+use args::Command;
+pub use exit::{CliError, Exit};
+use output::Output;
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not errors; clap prints each where it belongs.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let output = Output::new(cli.global.format, cli.global.no_color);
+    match run(&cli, &output) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output.error(&error);
+            error.exit.into()
+        }
+    }
+}
+
+fn run(cli: &Cli, output: &Output) -> Result<Exit, CliError> {
+    match &cli.command {
+        // These need neither configuration nor runtime.
+        Command::Completions { shell } => return Ok(completions::shell(*shell, output)),
+        Command::Man { dir } => return completions::man(dir, output),
+        Command::Init { dir } => return config::init(dir, output),
+        Command::Config(command) if !command.online() => return config::offline(command, &cli.global, output),
+        _ => {}
+    }
+    let is_daemon = matches!(cli.command, Command::Daemon);
+    logging::start(cli.global.verbose, is_daemon, cli.global.no_color);
+    if let Command::Demo = &cli.command {
+        return runtime()?.block_on(demo::run(output));
+    }
+    let loaded = config::load(&cli.global, output)?;
+    user::drop_to_owner(&loaded.config.daemon.state_dir)?;
+    let runtime = runtime()?;
+    let done = runtime.block_on(async {
+        let scene = scene::Scene::new(loaded.config, &cli.global, output);
+        match &cli.command {
+            Command::Daemon => daemon::run(scene).await,
+            Command::Reload => daemon::reload(&scene).await,
+            Command::Status => status::run(&scene).await,
+            Command::Job(command) => job::run(command, &scene).await,
+            Command::Backup(command) => backup::run(command, &scene).await,
+            Command::Restore(arguments) => restore::run(arguments, &scene).await,
+            Command::Config(command) => config::online(command, &scene).await,
+            Command::Demo | Command::Completions { .. } | Command::Man { .. } | Command::Init { .. } => Ok(Exit::Done),
+        }
+    });
+    // Blocking reads of a source that hangs must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    done
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4)))
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::failed(format!("cannot start the runtime: {error}")))
+}

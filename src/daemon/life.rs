@@ -62,17 +62,12 @@ pub type Loader = Box<dyn Fn() -> Result<Config, String> + Send>;
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(config: Config, load: Loader) -> Result<(), DaemonError> {
     let state_dir = config.daemon.state_dir.clone();
-    // Opening makes the directory; the lock in it comes before anything else is read or written.
-    let lock = {
-        let state = State::open(&state_dir).await?;
-        let lock = Lease::acquire(&state_dir, "daemon", Timestamp::now()).map_err(|error| match error {
-            LeaseError::Busy { .. } => DaemonError::Second(error),
-            LeaseError::Io { .. } => DaemonError::Lease(error),
-        })?;
-        state.check().await?;
-        (lock, state)
-    };
-    let (lock, state) = lock;
+    let state = State::open(&state_dir).await?;
+    let lock = Lease::acquire(&state_dir, "daemon", Timestamp::now()).map_err(|error| match error {
+        LeaseError::Busy { .. } => DaemonError::Second(error),
+        LeaseError::Io { .. } => DaemonError::Lease(error),
+    })?;
+    state.check().await?;
     let mut life = Life::new(Arc::new(config), load, state).await?;
     let ended = life.live().await;
     life.state.close().await;
@@ -118,6 +113,7 @@ struct Life {
     queue: Queue,
     service: Service,
     tasks: TaskTracker,
+    last_call: CancellationToken,
     cancel: CancellationToken,
     finished_tx: mpsc::Sender<Finished>,
     finished_rx: mpsc::Receiver<Finished>,
@@ -137,6 +133,7 @@ impl Life {
             queue: Queue::default(),
             service: Service::new(),
             tasks: TaskTracker::new(),
+            last_call: CancellationToken::new(),
             cancel: CancellationToken::new(),
             finished_tx,
             finished_rx,
@@ -244,6 +241,7 @@ impl Life {
                 continue;
             };
             let (state, cancel, finished) = (self.state.clone(), self.cancel.clone(), self.finished_tx.clone());
+            let last_call = self.last_call.clone();
             self.tasks.spawn(async move {
                 let request = Request {
                     cause: if slot.catch_up { Cause::CatchUp } else { Cause::OnTime },
@@ -251,6 +249,7 @@ impl Life {
                     earlier_attempts: slot.attempts,
                     retries: registered.retries.unwrap_or(RETRIES),
                     backoff: BACKOFF,
+                    last_call,
                     on_progress: None,
                 };
                 let report = execute(registered.job.as_ref(), &request, &state, &cancel).await;
@@ -336,6 +335,7 @@ impl Life {
         let running = self.queue.running().len();
         self.service.stopping(&format!("stopping, {running} runs to finish"));
         tracing::info!(running, "stopping");
+        self.last_call.cancel();
         self.tasks.close();
         self.finished_rx.close();
         let until = Instant::now() + self.config.daemon.drain_timeout;

@@ -131,7 +131,7 @@ impl Entry {
         });
         let claim = |slot, cause, missed| Claim { job: self.name.clone(), slot, cause, missed };
         match due {
-            Due::Nothing { next } => {
+            Due::Nothing { next, .. } => {
                 self.next = next;
                 None
             }

@@ -25,6 +25,8 @@ pub struct Request {
     pub retries: u32,
     /// The first pause before another attempt; it doubles, up to ten minutes, with jitter.
     pub backoff: Duration,
+    /// Ends when no further attempt may begin; a slot whose attempts are cut short by it stays open.
+    pub last_call: CancellationToken,
     /// Told of each attempt's counters, for a progress bar.
     pub on_progress: Option<tokio::sync::watch::Sender<Option<Arc<Progress>>>>,
 }
@@ -82,6 +84,7 @@ pub async fn execute(job: &dyn Job, request: &Request, state: &State, cancel: &C
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = cancel.cancelled() => return report,
+            () = request.last_call.cancelled() => return report,
         }
     }
 }

@@ -53,7 +53,8 @@ pub struct OpenSlot {
     pub attempts: u32,
 }
 
-/// Up to where each job's occurrences are accounted for: its newest slot, or else its anchor.
+/// Up to where each job's occurrences are accounted for: its newest slot that does not lie in the future, or else its
+/// anchor. Slots in the future come of a clock that was wrong; once it is right again, jobs must not wait for them.
 pub type Ledger = BTreeMap<String, Timestamp>;
 
 impl State {
@@ -75,9 +76,11 @@ impl State {
             .map_err(|e| self.error(e))?;
         }
         let rows = sqlx::query(
-            "SELECT j.job, max(j.anchor_ms, coalesce((SELECT max(slot_ms) FROM slots s WHERE s.job = j.job), 0))
+            "SELECT j.job, max(min(j.anchor_ms, ?1),
+                 coalesce((SELECT max(slot_ms) FROM slots s WHERE s.job = j.job AND s.slot_ms <= ?1), 0))
              FROM jobs j",
         )
+        .bind(to_ms(now))
         .fetch_all(&mut *tx)
         .await
         .map_err(|e| self.error(e))?;

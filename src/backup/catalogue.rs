@@ -1,0 +1,57 @@
+//! Backups by hand: pins, and where a good copy is.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::destination;
+use super::layout::object_key;
+use crate::config::{Config, StoreName};
+use crate::run::Failure;
+use crate::state::{Backup, State};
+
+/// The event object that keeps a pin in the stores, so that a catalogue rebuilt from them knows it.
+const PINNED: &str = "events/pinned";
+
+/// Pins a backup: retention never removes it. The pin stands in the catalogue and beside every complete copy; returns
+/// the stores where it could not be written.
+pub async fn pin(backup: &Backup, config: &Config, state: &State, now: Timestamp) -> Result<Vec<Failure>, Failure> {
+    state.set_pinned(&backup.id, Some(now)).await?;
+    let event = Bytes::from(format!("{{\"event\":\"pinned\",\"at\":\"{now}\"}}\n"));
+    Ok(in_every_store(backup, config, Some(event)).await)
+}
+
+/// Takes the pin off.
+pub async fn unpin(backup: &Backup, config: &Config, state: &State) -> Result<Vec<Failure>, Failure> {
+    // The stores first: a pin left over keeps too much, a pin lost keeps too little.
+    let failures = in_every_store(backup, config, None).await;
+    state.set_pinned(&backup.id, None).await?;
+    Ok(failures)
+}
+
+async fn in_every_store(backup: &Backup, config: &Config, event: Option<Bytes>) -> Vec<Failure> {
+    let key = object_key(&backup.database, &backup.id, PINNED);
+    let mut failures = Vec::new();
+    for store in backup.complete_in() {
+        let done = async {
+            let name: StoreName = store.parse().map_err(|error| Failure::new(format!("{error}")))?;
+            let store = destination::open(config, &name).await?;
+            match &event {
+                Some(event) => store.put(&key, event.clone()).await?,
+                None => store.delete(&key).await?,
+            }
+            Ok::<(), Failure>(())
+        };
+        if let Err(failure) = done.await {
+            failures.push(failure);
+        }
+    }
+    failures
+}
+
+/// The stores that hold all of a backup, in the order in which they should be asked: local ones first.
+pub fn good_copy(backup: &Backup, config: &Config) -> Vec<StoreName> {
+    let mut names: Vec<StoreName> = backup.complete_in().filter_map(|store| store.parse().ok()).collect();
+    names.retain(|name| config.stores.contains_key(name));
+    names.sort_by_key(|name| !matches!(config.stores[name].kind, crate::config::StoreKind::Local(_)));
+    names
+}
