@@ -1,0 +1,111 @@
+//! Where the sections of the configuration put what they find.
+
+use std::cell::RefCell;
+
+use super::super::layers::{Layers, Origin};
+use super::super::view::{Shown, View};
+use super::super::{Diagnostic, Excerpt, Place, Severity, redact};
+use super::Problem;
+
+/// The layers being read, and what was found so far.
+pub(super) struct Reader<'a> {
+    pub layers: &'a Layers,
+    diagnostics: RefCell<Vec<(Origin, Diagnostic)>>,
+    shown: RefCell<Vec<Shown>>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(layers: &'a Layers) -> Self {
+        Self { layers, diagnostics: RefCell::default(), shown: RefCell::default() }
+    }
+
+    /// Records that something is wrong.
+    pub fn error(&self, origin: &Origin, problem: Problem) {
+        self.record(Severity::Error, origin, problem);
+    }
+
+    /// Records that something is doubtful.
+    pub fn warning(&self, origin: &Origin, problem: Problem) {
+        self.record(Severity::Warning, origin, problem);
+    }
+
+    fn record(&self, severity: Severity, origin: &Origin, problem: Problem) {
+        let place = self.place(origin, problem.part);
+        let diagnostic = Diagnostic { severity, message: problem.message, place, help: problem.help };
+        self.diagnostics.borrow_mut().push((origin.clone(), diagnostic));
+    }
+
+    fn place(&self, origin: &Origin, part: Option<std::ops::Range<usize>>) -> Option<Place> {
+        match origin {
+            Origin::File { file, span } => {
+                let source = self.layers.files.get(*file)?;
+                let mut span = *span;
+                if let Some(part) = part {
+                    span = part_of_literal(&source.text, span.start..span.end, part).into();
+                }
+                Some(source.place(span))
+            }
+            Origin::Variable(name) => {
+                let value = self.layers.env.get(name).map_or("", String::as_str);
+                let text = format!("{name}={value}");
+                let start = name.len() + 1;
+                let span = match part {
+                    Some(part) => start + byte(value, part.start)..start + byte(value, part.end),
+                    None => start..text.len(),
+                };
+                let (text, span) = redact::with_span(&text, span);
+                Some(Place::Variable { name: name.clone(), excerpt: Excerpt { text, span } })
+            }
+            Origin::Default => None,
+        }
+    }
+
+    /// Adds a setting to what `config show` shows. A later one of the same path replaces it.
+    pub fn show(&self, path: Vec<String>, value: serde_json::Value, origin: &Origin) {
+        let origin = match origin {
+            Origin::File { file, span } => self.layers.files.get(*file).map_or_else(String::new, |source| {
+                let line = source.text[..span.start].matches('\n').count() + 1;
+                format!("{}:{line}", source.path.display())
+            }),
+            Origin::Variable(name) => name.clone(),
+            Origin::Default => "default".to_owned(),
+        };
+        let setting = Shown { path, value, origin };
+        let mut shown = self.shown.borrow_mut();
+        match shown.iter_mut().find(|other| other.path == setting.path) {
+            Some(other) => *other = setting,
+            None => shown.push(setting),
+        }
+    }
+
+    /// The diagnostics in the order of the sources, and the view.
+    pub fn finish(self) -> (Vec<Diagnostic>, View) {
+        let mut diagnostics = self.diagnostics.into_inner();
+        diagnostics.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let settings = self.shown.into_inner();
+        (diagnostics.into_iter().map(|(_, diagnostic)| diagnostic).collect(), View { settings })
+    }
+}
+
+/// The bytes of a part of a string literal's contents. The whole literal if it is not written plainly: with escapes, or
+/// over several lines, characters of the value are not those of the source.
+fn part_of_literal(
+    text: &str,
+    literal: std::ops::Range<usize>,
+    part: std::ops::Range<usize>,
+) -> std::ops::Range<usize> {
+    let whole = &text[literal.clone()];
+    let inner = whole.strip_prefix(['"', '\'']).and_then(|rest| rest.strip_suffix(['"', '\'']));
+    match inner {
+        Some(inner) if !inner.contains(['\\', '\n']) && !inner.starts_with(['"', '\'']) => {
+            let start = literal.start + 1;
+            start + byte(inner, part.start)..start + byte(inner, part.end)
+        }
+        _ => literal,
+    }
+}
+
+/// Where the character with this number begins.
+fn byte(text: &str, character: usize) -> usize {
+    text.char_indices().nth(character).map_or(text.len(), |(at, _)| at)
+}

@@ -1,0 +1,217 @@
+//! One table of the configuration. Every setting is asked for by name; what nobody asked for is unknown.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+use ::config::{Map, Value, ValueKind};
+
+use super::super::layers::Origin;
+use super::super::suggest;
+use super::spot::kind_name;
+use super::{Problem, Reader, Spot};
+
+/// A table being read.
+pub(super) struct Section<'a> {
+    pub reader: &'a Reader<'a>,
+    path: Vec<String>,
+    table: Map<String, Value>,
+    asked: RefCell<BTreeSet<&'static str>>,
+    missing: RefCell<Vec<&'static str>>,
+    /// Whether something in it was wrong.
+    is_faulty: Cell<bool>,
+}
+
+impl<'a> Section<'a> {
+    /// The whole configuration.
+    pub fn root(reader: &'a Reader<'a>) -> Self {
+        Self::new(reader, Vec::new(), reader.layers.root.clone())
+    }
+
+    fn new(reader: &'a Reader<'a>, path: Vec<String>, table: Map<String, Value>) -> Self {
+        let (asked, missing) = (RefCell::default(), RefCell::default());
+        Self { reader, path, table, asked, missing, is_faulty: Cell::new(false) }
+    }
+
+    /// The table below this one; an empty one if there is none.
+    pub fn table(&self, key: &'static str) -> Section<'a> {
+        self.asked.borrow_mut().insert(key);
+        self.below(key)
+    }
+
+    /// The tables in the table below this one: `[databases.*]` with their names, in the order of the names.
+    pub fn tables(&self, key: &'static str) -> Vec<(String, Section<'a>)> {
+        let group = self.table(key);
+        let mut names: Vec<&String> = group.table.keys().collect();
+        names.sort();
+        names.into_iter().map(|name| (name.clone(), group.below(name))).collect()
+    }
+
+    fn below(&self, key: &str) -> Section<'a> {
+        let path = self.path_of(key);
+        let table = match self.table.get(key) {
+            None => Map::new(),
+            Some(value) => match &value.kind {
+                ValueKind::Table(table) => table.clone(),
+                ValueKind::Nil => Map::new(),
+                other => {
+                    let header = path.join(".");
+                    let problem = Problem::new(format!("expected a table, found {}", kind_name(other)));
+                    let problem = problem.help(format!("write it as a table of its own: `[{header}]`"));
+                    self.reader.error(&Origin::of(value), problem);
+                    let section = Self::new(self.reader, path, Map::new());
+                    section.is_faulty.set(true);
+                    return section;
+                }
+            },
+        };
+        Self::new(self.reader, path, table)
+    }
+
+    fn path_of(&self, key: &str) -> Vec<String> {
+        self.path.iter().cloned().chain([key.to_owned()]).collect()
+    }
+
+    /// Where the table begins.
+    pub fn origin(&self) -> Origin {
+        self.reader.layers.table(&self.path)
+    }
+
+    /// Where the name of the table stands.
+    pub fn name_origin(&self) -> Origin {
+        self.reader.layers.key(&self.path)
+    }
+
+    /// Records that the table as a whole is wrong.
+    pub fn error(&self, problem: Problem) {
+        self.is_faulty.set(true);
+        self.reader.error(&self.origin(), problem);
+    }
+
+    /// Records that the table as a whole is doubtful.
+    pub fn warning(&self, problem: Problem) {
+        self.reader.warning(&self.origin(), problem);
+    }
+
+    /// Records that a setting is required and not there. Reported at the end, unless a misspelt one explains it.
+    pub fn is_missing(&self, key: &'static str) {
+        self.missing.borrow_mut().push(key);
+    }
+
+    /// Counts a setting among the known ones, whether it is there or not.
+    pub fn know(&self, key: &'static str) {
+        self.asked.borrow_mut().insert(key);
+    }
+
+    /// Whether something in the table was wrong.
+    pub fn is_faulty(&self) -> bool {
+        self.is_faulty.get()
+    }
+
+    /// Whether the setting is there.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// The setting at its place.
+    pub fn spot(&self, key: &'static str) -> Option<Spot<'a>> {
+        self.asked.borrow_mut().insert(key);
+        let value = self.table.get(key)?;
+        let mut spot = Spot::new(self.reader, value.clone());
+        if matches!(value.kind, ValueKind::Table(_)) {
+            spot.origin = self.reader.layers.table(&self.path_of(key));
+        }
+        if spot.is_reported() {
+            self.is_faulty.set(true);
+            return None;
+        }
+        Some(spot)
+    }
+
+    /// Adds a setting to what `config show` shows.
+    pub fn show(&self, key: &str, value: impl Into<serde_json::Value>, origin: &Origin) {
+        self.reader.show(self.path_of(key), value.into(), origin);
+    }
+
+    /// A setting that may be left out.
+    pub fn optional<T>(&self, key: &'static str, parse: impl FnOnce(&Spot<'a>) -> Result<T, Problem>) -> Option<T> {
+        let spot = self.spot(key)?;
+        self.show(key, spot.to_json(), &spot.origin);
+        self.taken(&spot, parse(&spot))
+    }
+
+    /// A setting that must be there.
+    pub fn required<T>(&self, key: &'static str, parse: impl FnOnce(&Spot<'a>) -> Result<T, Problem>) -> Option<T> {
+        if !self.has(key) {
+            self.is_missing(key);
+        }
+        self.optional(key, parse)
+    }
+
+    /// A setting with a default, which is read as if it stood in the file. `None`: what stands there is wrong.
+    pub fn or<T>(
+        &self,
+        key: &'static str,
+        default: impl Into<ValueKind>,
+        parse: impl FnOnce(&Spot<'a>) -> Result<T, Problem>,
+    ) -> Option<T> {
+        if self.has(key) {
+            return self.optional(key, parse);
+        }
+        self.asked.borrow_mut().insert(key);
+        let spot = Spot::new(self.reader, Value::new(None, default));
+        self.show(key, spot.to_json(), &spot.origin);
+        self.taken(&spot, parse(&spot))
+    }
+
+    /// A list, each element at its own place. `None`: it is not there, or wrong.
+    pub fn list<T>(&self, key: &'static str, parse: impl Fn(&Spot<'a>) -> Result<T, Problem>) -> Option<Vec<T>> {
+        let spot = self.spot(key)?;
+        let items = self.taken(&spot, spot.list())?;
+        let shown: Vec<serde_json::Value> = items.iter().map(Spot::to_json).collect();
+        self.show(key, shown, &spot.origin);
+        let parsed: Vec<Option<T>> = items.iter().map(|item| self.taken(item, parse(item))).collect();
+        parsed.into_iter().collect()
+    }
+
+    /// The result of reading a value, or its problem recorded.
+    pub fn taken<T>(&self, spot: &Spot<'_>, result: Result<T, Problem>) -> Option<T> {
+        result
+            .map_err(|problem| {
+                self.is_faulty.set(true);
+                spot.error(problem);
+            })
+            .ok()
+    }
+
+    /// Reports what was not asked for and what is missing.
+    pub fn finish(&self) {
+        let asked = self.asked.borrow();
+        let mut explained = BTreeSet::new();
+        let mut unknown: Vec<&String> = self.table.keys().filter(|key| !asked.contains(key.as_str())).collect();
+        unknown.sort();
+        for key in unknown {
+            self.is_faulty.set(true);
+            let free = asked.iter().copied().filter(|known| !self.has(known));
+            let near = suggest(key, free).or_else(|| suggest(key, asked.iter().copied()));
+            let problem = match near {
+                Some(near) => {
+                    explained.insert(near);
+                    Problem::new(format!("unknown key `{key}`; did you mean `{near}`?"))
+                }
+                None => {
+                    let known: Vec<String> = asked.iter().map(|known| format!("`{known}`")).collect();
+                    let what = if self.path.is_empty() { "the tables are" } else { "the keys here are" };
+                    Problem::new(format!("unknown key `{key}`")).help(format!("{what} {}", known.join(", ")))
+                }
+            };
+            self.reader.error(&self.reader.layers.key(&self.path_of(key)), problem);
+        }
+        if self.reader.layers.is_incomplete {
+            return;
+        }
+        let table = self.path.join(".");
+        for key in self.missing.borrow().iter().filter(|key| !explained.contains(*key)) {
+            self.error(Problem::new(format!("[{table}] needs `{key}`")));
+        }
+    }
+}
