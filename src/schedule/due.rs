@@ -15,8 +15,9 @@ pub struct DueInput<'a> {
     pub schedule: &'a Schedule,
     /// The job's zone.
     pub zone: &'a TimeZone,
-    /// The newest slot the ledger knows for this job, whatever became of it (claimed, skipped, coalesced); before there
-    /// is one, the instant at which the job was first seen with this very schedule. Nothing before it is ever due.
+    /// The later of two: the newest slot the ledger knows for this job, whatever became of it (claimed, skipped,
+    /// coalesced), and the instant at which the job was first seen with this very schedule and zone. Nothing up to then
+    /// is ever due, so that a new job, or one whose schedule was changed from daily to hourly, makes up for nothing.
     pub ledger: Timestamp,
     /// The clock.
     pub now: Timestamp,

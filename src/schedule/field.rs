@@ -49,6 +49,9 @@ pub enum FieldProblem {
     Nth,
 }
 
+/// The part of an item that is wrong, and what is wrong with it.
+type Culprit<'a> = (&'a str, FieldProblem);
+
 const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
@@ -95,10 +98,16 @@ impl Field {
         let mut normal: Vec<String> = Vec::new();
         let mut at = column;
         for part in text.split(',') {
-            match self.item(&part.to_uppercase()) {
+            // Keeps every byte where it is, so that a place in it is a place in `part`.
+            let upper = part.to_ascii_uppercase();
+            match self.item(&upper) {
                 Ok(item) => normal.push(item),
-                Err(FieldProblem::Empty) => return Err(fail(text, column, FieldProblem::Empty)),
-                Err(problem) => return Err(fail(part, at, problem)),
+                Err((_, FieldProblem::Empty)) => return Err(fail(text, column, FieldProblem::Empty)),
+                Err((culprit, problem)) => {
+                    let begin = culprit.as_ptr() as usize - upper.as_ptr() as usize;
+                    let (before, culprit) = (&part[..begin], &part[begin..begin + culprit.len()]);
+                    return Err(fail(culprit, at + before.chars().count(), problem));
+                }
             }
             at += part.chars().count() + 1;
         }
@@ -109,12 +118,12 @@ impl Field {
     }
 
     /// One item of a list, in upper case.
-    fn item(self, text: &str) -> Result<String, FieldProblem> {
+    fn item(self, text: &str) -> Result<String, Culprit<'_>> {
         if text.is_empty() {
-            return Err(FieldProblem::Empty);
+            return Err((text, FieldProblem::Empty));
         }
         if let Some((range, step)) = text.split_once('/') {
-            return self.stepped(range, step);
+            return self.stepped(text, range, step);
         }
         match self {
             _ if text == "*" => return Ok("*".to_owned()),
@@ -127,7 +136,7 @@ impl Field {
             Self::DayOfWeek => {
                 // `% 7`: croner takes 7 for Sunday with `#` but not with `L`.
                 if let Some((day, nth)) = text.split_once('#') {
-                    let nth = nth.parse::<u8>().ok().filter(|nth| (1..=5).contains(nth)).ok_or(FieldProblem::Nth)?;
+                    let nth = number(nth).filter(|nth| (1..=5).contains(nth)).ok_or((text, FieldProblem::Nth))?;
                     return Ok(format!("{}#{nth}", self.value(day)? % 7));
                 }
                 if let Some(day) = text.strip_suffix('L').filter(|day| !day.is_empty()) {
@@ -137,15 +146,15 @@ impl Field {
             _ => {}
         }
         match text.split_once('-') {
-            Some((from, to)) => self.span(from, to),
+            Some((from, to)) => self.span(text, from, to),
             None => Ok(self.value(text)?.to_string()),
         }
     }
 
-    fn stepped(self, range: &str, step: &str) -> Result<String, FieldProblem> {
-        let step = number(step).filter(|step| *step > 0).ok_or(FieldProblem::Step)?;
+    fn stepped<'a>(self, whole: &'a str, range: &'a str, step: &'a str) -> Result<String, Culprit<'a>> {
+        let step = number(step).filter(|step| *step > 0).ok_or((whole, FieldProblem::Step))?;
         if step > self.values() {
-            return Err(FieldProblem::StepTooLong(self.values()));
+            return Err((whole, FieldProblem::StepTooLong(self.values())));
         }
         match range.split_once('-') {
             // croner knows "every day" only as `*`, and takes `*/1` for a restriction that either day field may meet.
@@ -153,26 +162,26 @@ impl Field {
             // Its range for weekdays holds Sunday twice, as 0 and 7.
             _ if range == "*" && self == Self::DayOfWeek => Ok(format!("0-6/{step}")),
             _ if range == "*" => Ok(format!("*/{step}")),
-            Some((from, to)) => Ok(format!("{}/{step}", self.span(from, to)?)),
+            Some((from, to)) => Ok(format!("{}/{step}", self.span(range, from, to)?)),
             None => {
                 self.value(range)?;
-                Err(FieldProblem::StepWithoutRange)
+                Err((whole, FieldProblem::StepWithoutRange))
             }
         }
     }
 
-    fn span(self, from: &str, to: &str) -> Result<String, FieldProblem> {
+    fn span<'a>(self, whole: &'a str, from: &'a str, to: &'a str) -> Result<String, Culprit<'a>> {
         let (from, end) = (self.value(from)?, self.value(to)?);
         // `FRI-SUN`: the Sunday that ends a range is the seventh day.
         let end = if self == Self::DayOfWeek && to == "SUN" { 7 } else { end };
-        if from > end { Err(FieldProblem::Backwards) } else { Ok(format!("{from}-{end}")) }
+        if from > end { Err((whole, FieldProblem::Backwards)) } else { Ok(format!("{from}-{end}")) }
     }
 
-    fn value(self, text: &str) -> Result<u16, FieldProblem> {
+    fn value(self, text: &str) -> Result<u16, Culprit<'_>> {
         let (min, max) = self.range();
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
             let value = number(text).filter(|value| (min..=max).contains(value));
-            return value.ok_or(FieldProblem::OutOfRange(min, max));
+            return value.ok_or((text, FieldProblem::OutOfRange(min, max)));
         }
         let named = |names: &[&str]| names.iter().position(|name| *name == text);
         let index = match self {
@@ -180,7 +189,9 @@ impl Field {
             Self::DayOfWeek => named(&WEEKDAYS),
             _ => None,
         };
-        index.and_then(|index| u16::try_from(index).ok()).ok_or_else(|| FieldProblem::NotAValue(self.expected()))
+        index
+            .and_then(|index| u16::try_from(index).ok())
+            .ok_or_else(|| (text, FieldProblem::NotAValue(self.expected())))
     }
 }
 
@@ -198,8 +209,16 @@ impl FieldProblem {
                 Some(format!("write `{from}-{max}/{step}` to begin at {from}, or `*/{step}` to begin at {min}"))
             }
             Self::Backwards => {
-                let (from, to) = text.split_once('/').map_or(text, |(range, _)| range).split_once('-')?;
-                Some(format!("to go round the end of the field, write `{from}-{max},{min}-{to}`"))
+                let (from, to) = text.split_once('-')?;
+                let named = from.bytes().all(|b| b.is_ascii_alphabetic());
+                let (last, first) = match field {
+                    Field::DayOfWeek if named => ("SUN".to_owned(), "MON".to_owned()),
+                    Field::DayOfWeek => ("7".to_owned(), "1".to_owned()),
+                    Field::Month if named => ("DEC".to_owned(), "JAN".to_owned()),
+                    _ => (max.to_string(), min.to_string()),
+                };
+                let rest = if to.eq_ignore_ascii_case(&first) { first } else { format!("{first}-{to}") };
+                Some(format!("to go round the end of the field, write `{from}-{last},{rest}`"))
             }
             Self::NotAValue(_) => {
                 let short = text.get(..3)?.to_uppercase();
