@@ -32,6 +32,9 @@ pub enum StoreErrorKind {
     /// The directory or bucket is not there.
     #[error("it does not exist")]
     Missing,
+    /// The directory or bucket is there, the object is not.
+    #[error("there is no such object")]
+    NoObject,
     /// Permissions, wrong keys, a policy.
     #[error("permission denied: {0}")]
     Denied(String),
@@ -47,6 +50,22 @@ pub enum StoreErrorKind {
     /// Anything else.
     #[error("{0}")]
     Other(String),
+}
+
+impl StoreError {
+    /// The error behind a failed read from an [`ObjectReader`](super::ObjectReader): the store's own where the reader
+    /// carried it, else what the system said.
+    pub fn from_read(store: &StoreName, object: impl Into<String>, error: std::io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(own) => own,
+            Err(error) => super::local::io_error(store, "read", object, error),
+        }
+    }
+
+    /// This error, carried through an [`AsyncRead`](tokio::io::AsyncRead); [`Self::from_read`] takes it out again.
+    pub(super) fn into_io(self) -> std::io::Error {
+        std::io::Error::other(self)
+    }
 }
 
 impl Fault for StoreError {
@@ -66,7 +85,10 @@ impl Fault for StoreError {
                 "the service or something before it changes or loses data: do not trust it before this is explained"
                     .to_owned()
             }
-            StoreErrorKind::Unavailable(_) | StoreErrorKind::Stalled(_) | StoreErrorKind::Other(_) => return None,
+            StoreErrorKind::NoObject
+            | StoreErrorKind::Unavailable(_)
+            | StoreErrorKind::Stalled(_)
+            | StoreErrorKind::Other(_) => return None,
         })
     }
 

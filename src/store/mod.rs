@@ -14,8 +14,19 @@ use tokio::io::AsyncRead;
 use crate::config::StoreName;
 
 mod error;
+mod local;
+mod open;
+mod probe;
+mod s3;
+mod transfer;
+mod whole;
 
 pub use error::{StoreError, StoreErrorKind};
+pub use local::LocalStore;
+pub use open::open;
+pub use s3::S3Store;
+pub use transfer::copy;
+pub use whole::read_whole;
 
 /// Where an object is in a store, relative to the store's root or prefix: `app/20261120T020000Z-3f9c1a/manifest.json`.
 /// Segments are separated by `/`; none is empty, `.` or `..`.
@@ -27,6 +38,12 @@ impl ObjectKey {
     pub fn new(parts: &[&str]) -> Self {
         debug_assert!(parts.iter().all(|part| !part.is_empty() && !part.split('/').any(|p| p == "." || p == "..")));
         Self(parts.join("/"))
+    }
+
+    /// The key that a store's listing spells so; `None`: it is no key of ours (an empty, `.` or `..` segment).
+    pub fn parse(text: &str) -> Option<Self> {
+        let fine = text.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains('\0'));
+        fine.then(|| Self(text.to_owned()))
     }
 
     /// The key of the next segments of this object: `data.dump.zst` → `data.dump.zst.001`. Segment 0 is the key itself.
@@ -96,6 +113,10 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Writes, reads back and deletes a probe object, and checks what else an upload will need.
     async fn probe(&self) -> Result<(), StoreError>;
+
+    /// Waits for what dropped uploads are still cleaning up, at most about a minute. To be called before the process
+    /// ends; the store can be used afterwards all the same.
+    async fn close(&self) {}
 }
 
 /// An object being written.
