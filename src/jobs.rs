@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::backup;
 use crate::config::{CatchUp, Config};
+use crate::database::Servers;
 use crate::run::Job;
 use crate::schedule::Schedule;
 
@@ -40,9 +41,10 @@ impl Registered {
 pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
     // Destructured without `..`: a new table of jobs that nobody registers does not compile.
     let Config { daemon: _, databases: _, stores: _, backups } = config.as_ref();
+    let servers = Arc::new(Servers::new(config));
     let mut jobs = Vec::new();
     for settings in backups.values() {
-        let job = backup::Job::new(Arc::clone(config), settings.clone());
+        let job = backup::Job::new(Arc::clone(config), Arc::clone(&servers), settings.clone());
         jobs.push(Registered {
             name: job.full_name(),
             target: settings.database.to_string(),

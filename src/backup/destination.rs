@@ -25,6 +25,11 @@ impl Destination {
         self.store.as_ref().filter(|_| self.failure.is_none())
     }
 
+    /// The store, even after it has failed: to clean up.
+    pub(super) fn any_store(&self) -> Option<&Arc<dyn Store>> {
+        self.store.as_ref()
+    }
+
     /// Why it takes no further part.
     pub(super) fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()

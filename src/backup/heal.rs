@@ -79,7 +79,7 @@ async fn copy_to(
                     context.progress.add_in(bytes);
                     context.progress.add_stored(bytes);
                 };
-                store::copy(source.as_ref(), target.as_ref(), &key, object.bytes, &object.sha256, moved).await?;
+                store::copy(&source, target.as_ref(), &key, object.bytes, Some(&object.sha256), &moved).await?;
             }
             let key = object_key(&backup.database, &backup.id, MANIFEST);
             target.put(&key, bytes::Bytes::copy_from_slice(text.as_bytes())).await
@@ -90,7 +90,7 @@ async fn copy_to(
                 return Ok(from.to_owned());
             }
             Err(error) => {
-                let cleaned = super::remains::remove(backup, target.as_ref()).await.is_ok();
+                let cleaned = super::remains::remove(&backup.database, &backup.id, target.as_ref()).await.is_ok();
                 let left = if cleaned { CopyState::Missing } else { CopyState::Leftover };
                 failure = error.into();
                 context.state.set_copy(&backup.id, to, left, Some(&failure.message), Timestamp::now()).await?;

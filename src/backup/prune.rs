@@ -103,7 +103,7 @@ pub async fn apply_prune(plan: &PrunePlan, config: &Config, state: &State) -> Re
             let removed = match &stores[&copy.store] {
                 Ok(store) => {
                     state.begin_delete(&backup.id, &copy.store, Timestamp::now()).await?;
-                    remains::remove(backup, store.as_ref()).await.map_err(Failure::from)
+                    remains::remove(&backup.database, &backup.id, store.as_ref()).await.map_err(Failure::from)
                 }
                 Err(failure) => Err(failure.clone()),
             };

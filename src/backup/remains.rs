@@ -60,7 +60,7 @@ async fn open(config: &Config, store: &str) -> Result<Arc<dyn Store>, Failure> {
 async fn settle_copy(backup: &Backup, copy: CopyState, store: &Arc<dyn Store>, state: &State) -> Result<(), Failure> {
     let name = store.name().as_str();
     if copy == CopyState::Deleting {
-        remove(backup, store.as_ref()).await?;
+        remove(&backup.database, &backup.id, store.as_ref()).await?;
         return Ok(state.finish_delete(&backup.id, name).await?);
     }
     let manifest = store.get(&object_key(&backup.database, &backup.id, MANIFEST)).await?;
@@ -74,15 +74,15 @@ async fn settle_copy(backup: &Backup, copy: CopyState, store: &Arc<dyn Store>, s
         state.set_manifest(&backup.id, text).await?;
         return Ok(state.set_copy(&backup.id, name, CopyState::Complete, None, Timestamp::now()).await?);
     }
-    remove(backup, store.as_ref()).await?;
+    remove(&backup.database, &backup.id, store.as_ref()).await?;
     tracing::info!(backup = backup.id, store = name, "removed what a killed run had left");
     Ok(state.set_copy(&backup.id, name, CopyState::Missing, Some("interrupted"), Timestamp::now()).await?)
 }
 
 /// Removes a backup from a store: the manifest first, so that it does not exist any more, then the rest.
-pub(super) async fn remove(backup: &Backup, store: &dyn Store) -> Result<(), StoreError> {
-    store.delete(&object_key(&backup.database, &backup.id, MANIFEST)).await?;
-    let folder = folder(&backup.database, &backup.id);
+pub(super) async fn remove(database: &str, backup: &str, store: &dyn Store) -> Result<(), StoreError> {
+    store.delete(&object_key(database, backup, MANIFEST)).await?;
+    let folder = folder(database, backup);
     for object in store.list(&folder).await? {
         store.delete(&object.key).await?;
     }

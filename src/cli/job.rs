@@ -86,7 +86,7 @@ async fn start(name: &str, retries: u32, dry_run: bool, scene: &Scene<'_>) -> Re
     let job = scene.job(name)?;
     if dry_run {
         let plan = job.job.plan().await?;
-        scene.output.line(plan.to_string());
+        scene.output.line(&plan.text);
         scene.output.json(&plan.value);
         return Ok(Exit::Done);
     }

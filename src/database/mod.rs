@@ -1,1 +1,8 @@
-//! Room database.
+//! What is cared for: PostgreSQL servers and SQLite files. Connecting, asking, dumping, loading; nothing here knows
+//! of backups or stores.
+
+pub mod postgres;
+mod servers;
+pub mod sqlite;
+
+pub use servers::Servers;

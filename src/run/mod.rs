@@ -26,8 +26,11 @@ pub trait Job: Send + Sync {
     /// The full name, `kind.name`; also the name of its lease.
     fn name(&self) -> String;
 
-    /// How long it may take, and how often it is tried.
+    /// How long it may take.
     fn limits(&self) -> Limits;
+
+    /// Says what a run would do now, and does nothing.
+    async fn plan(&self) -> Result<PlanView, Failure>;
 
     /// Settles what a run that was cut off has left. Called under the lease before every run, and at the daemon's
     /// start for jobs that crashed. Must be quick when there is nothing.
@@ -37,15 +40,22 @@ pub trait Job: Send + Sync {
     async fn run(&self, context: &RunContext) -> Result<Outcome, Failure>;
 }
 
-/// How long a run may take, and how often it is tried.
+/// What a run would do: the dry run.
+#[derive(Debug, Clone)]
+pub struct PlanView {
+    /// For people.
+    pub text: String,
+    /// For programs.
+    pub value: serde_json::Value,
+}
+
+/// How long a run may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// One attempt's deadline.
     pub timeout: Duration,
     /// How long an attempt may go without progress.
     pub stall_timeout: Duration,
-    /// Attempts after the first, for what can be cured by trying again.
-    pub retries: u32,
 }
 
 /// What a run that did not fail has come to.

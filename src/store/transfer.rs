@@ -13,6 +13,7 @@ const CHUNK: usize = 256 * 1024;
 
 /// Streams an object of `bytes` bytes from one store to another, where it is segmented by the target's own limits.
 /// With `sha256` (lower-case hex, of the stored bytes) the object appears at the target only if what was read is that.
+/// `moved` is told of the bytes as they go.
 ///
 /// # Errors
 ///
@@ -24,9 +25,10 @@ pub async fn copy(
     key: &ObjectKey,
     bytes: u64,
     sha256: Option<&str>,
+    moved: &(dyn Fn(u64) + Sync),
 ) -> Result<Stored, StoreError> {
     let mut upload = to.begin(key).await?;
-    match pump(from, upload.as_mut(), key, bytes, sha256).await {
+    match pump(from, upload.as_mut(), key, bytes, sha256, moved).await {
         Ok(()) => upload.finish().await,
         Err(error) => {
             upload.abort().await;
@@ -41,6 +43,7 @@ async fn pump(
     key: &ObjectKey,
     bytes: u64,
     sha256: Option<&str>,
+    moved: &(dyn Fn(u64) + Sync),
 ) -> Result<(), StoreError> {
     let mut reader = read_whole(from, key, bytes).await?;
     let mut hasher = Sha256::new();
@@ -58,7 +61,9 @@ async fn pump(
         if sha256.is_some() {
             hasher.update(&chunk);
         }
+        let length = chunk.len() as u64;
         upload.write(chunk).await?;
+        moved(length);
     }
     let found = hex::encode(hasher.finalize());
     match sha256 {

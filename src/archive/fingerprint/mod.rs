@@ -50,12 +50,7 @@ impl DumpFingerprint {
     pub fn summary(&self) -> manifest::Fingerprint {
         let hashed = self.level == FingerprintLevel::Hash;
         manifest::Fingerprint {
-            level: match self.level {
-                FingerprintLevel::None => "none",
-                FingerprintLevel::Counts => "counts",
-                FingerprintLevel::Hash => "hash",
-            }
-            .to_owned(),
+            level: self.level.as_str().to_owned(),
             algorithm: hashed.then(|| ALGORITHM.to_owned()),
             not_fingerprinted: self.not_fingerprinted.clone(),
         }

@@ -1,0 +1,163 @@
+//! `init`, `config check|show`, and the loading of the configuration for all other commands.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::{ConfigCommand, Global};
+use super::exit::{CliError, Exit};
+use super::output::Output;
+use super::scene::Scene;
+use crate::config::{Config, DEFAULT_PATH, Diagnostic, LoadOptions, Loaded, Severity};
+use crate::database::Servers;
+use crate::run::Failure;
+use crate::store;
+
+pub(super) fn init(dir: &Path, output: &Output) -> Result<Exit, CliError> {
+    let written = crate::config::init(dir).map_err(|error| {
+        let refused = matches!(error, crate::config::InitError::Exists { .. });
+        let error = CliError::from(error);
+        if refused { CliError { exit: Exit::Refused, ..error } } else { error }
+    })?;
+    for path in &written {
+        output.line(format!("wrote {}", path.display()));
+    }
+    output.line("edit it, then: caretaker config check --online");
+    output.json(&json!({"written": written}));
+    Ok(Exit::Done)
+}
+
+/// Loads the configuration; all its errors at once otherwise. Warnings go to standard error only for `config check` and
+/// the daemon: every other command would repeat them.
+pub(super) fn load(global: &Global, output: &Output) -> Result<Loaded, CliError> {
+    crate::config::load(&LoadOptions::from_process(global.config.clone())).map_err(|found| {
+        let missing = global.config.is_none() && !Path::new(DEFAULT_PATH).exists();
+        let error = rejected(&found, output);
+        if missing { error.hint("write one with `caretaker init`, or name one with --config PATH") } else { error }
+    })
+}
+
+fn rejected(found: &[Diagnostic], output: &Output) -> CliError {
+    let text: Vec<String> = found.iter().map(|diagnostic| diagnostic.render(output.color_errors())).collect();
+    let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    let plural = if errors == 1 { "" } else { "s" };
+    let message = format!("{}\n\n{errors} error{plural} in the configuration", text.join("\n\n"));
+    CliError { rendered: true, ..CliError::usage(message) }
+}
+
+/// The configuration once more, for the daemon.
+pub(super) fn reload(path: Option<&Path>) -> Result<Config, String> {
+    let loaded = crate::config::load(&LoadOptions::from_process(path.map(Path::to_owned)));
+    loaded
+        .map(|loaded| loaded.config)
+        .map_err(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+/// What needs nothing but the files.
+pub(super) fn offline(command: &ConfigCommand, global: &Global, output: &Output) -> Result<Exit, CliError> {
+    match command {
+        ConfigCommand::Show => {
+            let loaded = load(global, output)?;
+            output.line(loaded.show().to_toml().trim_end());
+            output.json(&loaded.show().to_json());
+        }
+        ConfigCommand::Check { .. } => {
+            let options = LoadOptions::from_process(global.config.clone());
+            match crate::config::load(&options) {
+                Ok(loaded) => {
+                    tell_warnings(&loaded.warnings, output);
+                    output.line(format!(
+                        "configuration is good: {} databases, {} stores, {} jobs, {} warnings",
+                        loaded.config.databases.len(),
+                        loaded.config.stores.len(),
+                        loaded.config.backups.len(),
+                        loaded.warnings.len()
+                    ));
+                    let warnings: Vec<_> = loaded.warnings.iter().map(Diagnostic::to_json).collect();
+                    output.json(&json!({"valid": true, "sources": loaded.sources, "diagnostics": warnings}));
+                }
+                Err(found) if output.is_json() => {
+                    let found: Vec<_> = found.iter().map(Diagnostic::to_json).collect();
+                    output.json(&json!({"valid": false, "diagnostics": found}));
+                    return Ok(Exit::Usage);
+                }
+                Err(_) => drop(load(global, output)?),
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn tell_warnings(warnings: &[Diagnostic], output: &Output) {
+    if !output.is_json() {
+        for warning in warnings {
+            output.remark(format!("{}\n", warning.render(output.color_errors())));
+        }
+    }
+}
+
+/// `config check --online`: tries every store and every database.
+pub(super) async fn online(_command: &ConfigCommand, scene: &Scene<'_>) -> Result<Exit, CliError> {
+    let mut rows = Vec::new();
+    for settings in scene.config.stores.values() {
+        let tried = async {
+            let store = store::open(settings).await?;
+            store.probe().await
+        };
+        rows.push(("store", settings.name.to_string(), "wrote, read back, deleted".to_owned(), tried.await.map_err(Failure::from)));
+    }
+    let servers = Servers::new(&scene.config);
+    for (name, database) in &scene.config.databases {
+        let tried = try_database(name, database, &servers).await;
+        let (text, tried) = match tried {
+            Ok(text) => (text, Ok(())),
+            Err(failure) => (String::new(), Err(failure)),
+        };
+        rows.push(("database", name.to_string(), text, tried));
+    }
+    let mut all_good = true;
+    let mut report = Vec::new();
+    for (kind, name, text, tried) in rows {
+        match tried {
+            Ok(()) => {
+                scene.output.line(format!("{} {kind} {name}: {text}", scene.output.good("ok")));
+                report.push(json!({"kind": kind, "name": name, "ok": true, "detail": text}));
+            }
+            Err(failure) => {
+                all_good = false;
+                scene.output.line(format!("{} {kind} {name}: {}", scene.output.bad("failed"), failure.message));
+                if let Some(hint) = &failure.hint {
+                    scene.output.line(format!("  hint: {hint}"));
+                }
+                report.push(json!({"kind": kind, "name": name, "ok": false, "detail": failure.message, "hint": failure.hint}));
+            }
+        }
+    }
+    scene.output.json(&report);
+    Ok(if all_good { Exit::Done } else { Exit::Found })
+}
+
+async fn try_database(
+    name: &crate::config::DatabaseName,
+    database: &crate::config::Database,
+    servers: &Servers,
+) -> Result<String, Failure> {
+    use crate::config::DatabaseKind;
+    use crate::database::{postgres, sqlite};
+    match &database.kind {
+        DatabaseKind::Postgres(_) => {
+            let server = servers.get(name).ok_or_else(|| Failure::new("a bug: no handle"))?;
+            let mut connection = server.connect("check").await?;
+            let identity = connection.identify().await?;
+            connection.close().await;
+            let wanted = postgres::Wanted::to_dump(identity.major);
+            let tool = postgres::find(postgres::Program::PgDump, wanted, None).await?;
+            Ok(format!("PostgreSQL {} as {}, to be dumped by {}", identity.version, identity.user, tool.version))
+        }
+        DatabaseKind::Sqlite(target) => {
+            let path = target.path.clone();
+            let found = sqlite::probe(&path).await?;
+            Ok(format!("SQLite, {found}"))
+        }
+    }
+}
