@@ -114,7 +114,7 @@ impl Job {
             let Some(plan) = prune::plan_prune(&self.settings, &context.state, jiff::Timestamp::now()).await? else {
                 return Ok::<_, Failure>(None);
             };
-            let overdue: Vec<String> = plan.retention.overdue.iter().map(ToString::to_string).collect();
+            let overdue: Vec<String> = plan.retention.overdue.iter().map(|overdue| overdue.id.to_string()).collect();
             Ok(Some((prune::apply_prune(&plan, &self.config, &context.state).await?, overdue)))
         };
         let mut warnings: Vec<String> = Vec::new();
@@ -170,7 +170,7 @@ impl run::Job for Job {
     }
 
     async fn recover(&self, state: &State) -> Result<(), Failure> {
-        remains::settle(&self.full_name(), &self.config, state).await
+        remains::settle_held(&self.full_name(), &self.config, state).await
     }
 
     async fn run(&self, context: &RunContext) -> Result<Outcome, Failure> {

@@ -22,5 +22,6 @@ pub use catalogue::{good_copy, pin, unpin};
 pub use job::{Job, manual_job, manual_lease};
 pub use layout::{MANIFEST, folder, object_key};
 pub use prune::{PruneError, PrunePlan, apply_prune, plan_prune};
-pub use remains::settle_lease;
+pub use remains::{settle_held, settle_lease};
+pub use sqlite::fingerprint as fingerprint_sqlite;
 pub use take::Taken;

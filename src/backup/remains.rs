@@ -18,7 +18,7 @@ pub async fn settle_lease(lease: &str, config: &Config, state: &State) -> Result
     match Lease::acquire(state.dir(), lease, Timestamp::now()) {
         Ok(_held) => {
             state.interrupt_runs(lease, Timestamp::now()).await?;
-            settle(lease, config, state).await
+            settle_held(lease, config, state).await
         }
         // Somebody is at work: they have settled it, or will.
         Err(crate::run::LeaseError::Busy { .. }) => Ok(()),
@@ -28,7 +28,7 @@ pub async fn settle_lease(lease: &str, config: &Config, state: &State) -> Result
 
 /// Settles what runs under a lease have left. The caller holds the lease. A store that cannot be reached keeps its
 /// remains until the next time.
-pub(super) async fn settle(lease: &str, config: &Config, state: &State) -> Result<(), Failure> {
+pub async fn settle_held(lease: &str, config: &Config, state: &State) -> Result<(), Failure> {
     if !state.unsettled_leases().await?.iter().any(|unsettled| unsettled == lease) {
         return Ok(());
     }

@@ -75,22 +75,18 @@ pub async fn run(config: Config, load: Loader) -> Result<(), DaemonError> {
     ended
 }
 
-struct Signals {
-    hangup: Signal,
+/// SIGTERM and SIGINT.
+struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl Signals {
+impl StopSignals {
     fn listen() -> Result<Self, std::io::Error> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn stop(&mut self) {
+    async fn received(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -141,7 +137,8 @@ impl Life {
     }
 
     async fn live(&mut self) -> Result<(), DaemonError> {
-        let mut signals = Signals::listen().map_err(DaemonError::Signals)?;
+        let mut stop = StopSignals::listen().map_err(DaemonError::Signals)?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(DaemonError::Signals)?;
         let wake = Wake::start().await.map_err(DaemonError::Wake)?;
         self.resume().await?;
         self.tick().await;
@@ -160,12 +157,12 @@ impl Life {
                     self.finished(finished).await;
                     self.start_waiting();
                 }
-                _ = signals.hangup.recv() => self.reload().await,
-                () = signals.stop() => break,
+                _ = hangup.recv() => self.reload().await,
+                () = stop.received() => break,
             }
         }
         wake.stop().await;
-        self.drain(&mut signals).await;
+        self.drain(&mut stop).await;
         Ok(())
     }
 
@@ -331,7 +328,7 @@ impl Life {
     }
 
     /// Lets the runs finish, then cancels them. A second signal shortens it.
-    async fn drain(&mut self, signals: &mut Signals) {
+    async fn drain(&mut self, stop: &mut StopSignals) {
         let running = self.queue.running().len();
         self.service.stopping(&format!("stopping, {running} runs to finish"));
         tracing::info!(running, "stopping");
@@ -343,7 +340,7 @@ impl Life {
             self.service.extend(Duration::from_secs(30));
             tokio::select! {
                 () = self.tasks.wait() => return,
-                () = signals.stop() => {
+                () = stop.received() => {
                     tracing::warn!("asked again to stop: cancelling the runs");
                     break;
                 }

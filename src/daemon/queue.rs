@@ -66,8 +66,8 @@ impl Queue {
 
     /// Drops the slots of jobs that are no more, and returns them.
     pub(super) fn retain(&mut self, known: &BTreeSet<String>) -> Vec<Waiting> {
-        let (keep, gone): (VecDeque<_>, Vec<_>) = self.waiting.drain(..).partition(|slot| known.contains(&slot.job));
-        self.waiting = keep;
+        let (keep, gone): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|slot| known.contains(&slot.job));
+        self.waiting = keep.into();
         for slot in &gone {
             self.slots.remove(&slot.job);
         }

@@ -10,6 +10,7 @@ mod blocks;
 mod catalogue;
 mod copy_statement;
 mod dump;
+mod large_object;
 mod int;
 mod rows;
 mod sqlite;
@@ -19,6 +20,7 @@ mod tests;
 mod toc;
 
 pub use dump::DumpReader;
+pub use large_object::LargeObjectHasher;
 pub use rows::TableHasher;
 pub use sqlite::{RowEncoder, RowHasher};
 

@@ -1,0 +1,145 @@
+//! `restore`
+
+use std::path::Path;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::args::RestoreArgs;
+use super::confirm::confirm;
+use super::exit::{CliError, Exit};
+use super::output::{age, bytes};
+use super::progress;
+use super::scene::Scene;
+use crate::archive::codec::Identities;
+use crate::restore::{Comparison, RestoreContext, RestorePlan, choose, parse_target, plan, restore};
+use crate::run::{Failure, Progress};
+use crate::state::{Backup, State};
+
+pub(super) async fn run(arguments: &RestoreArgs, scene: &Scene<'_>) -> Result<Exit, CliError> {
+    let database = scene.database(&arguments.database)?;
+    let state = scene.state().await?;
+    let backup = find(&arguments.id, Some(database.as_str()), scene, &state).await?;
+    if backup.database != database.as_str() {
+        return Err(CliError::usage(format!("{} is a backup of {}, not of {database}", backup.id, backup.database)));
+    }
+    let target = parse_target(&arguments.into, &scene.config).map_err(|error| CliError { exit: Exit::Usage, ..error.into() })?;
+    let (source, passed_over) = choose(&backup, &scene.config).await?;
+    for remark in &passed_over {
+        scene.output.remark(remark);
+    }
+    let staging = staging(&state)?;
+    let (cancel, progress) = (CancellationToken::new(), Arc::new(Progress::default()));
+    let context = RestoreContext {
+        config: &scene.config,
+        identities: identities(arguments.identity.as_deref())?,
+        staging: staging.path(),
+        progress: Arc::clone(&progress),
+        cancel: cancel.clone(),
+    };
+    let planned = plan(&source, &target, &context).await?;
+    show(&planned, scene);
+    if let Some(first) = planned.occupied.first() {
+        if arguments.dry_run {
+            scene.output.json(&json!({"plan": planned, "refused": true}));
+        }
+        return Err(CliError::refused(format!("the target is not empty: {first}"))
+            .hint("name a new database or file; Caretaker never overwrites one"));
+    }
+    if arguments.dry_run {
+        scene.output.json(&json!({"plan": planned}));
+        return Ok(Exit::Done);
+    }
+    confirm(&format!("restore {} into {}", planned.backup, planned.target), arguments.yes || planned.creates)?;
+    let (_keep, watched) = tokio::sync::watch::channel(Some(progress));
+    let bar = progress::show(scene.output, "restore", watched);
+    let signals = progress::cancel_on_signal(cancel.clone());
+    let done = tokio::select! {
+        done = restore(&source, &target, &planned, &context) => done,
+        () = async { cancel.cancelled().await; tokio::time::sleep(std::time::Duration::from_secs(20)).await } => {
+            Err(Failure::new("cancelled"))
+        }
+    };
+    signals.abort();
+    bar.finish().await;
+    let restored = match done {
+        Err(_) if cancel.is_cancelled() => return Err(CliError { exit: Exit::Interrupted, ..CliError::failed("cancelled") }),
+        other => other?,
+    };
+    for warning in &restored.warnings {
+        scene.output.line(format!("{} {warning}", scene.output.warn("warning:")));
+    }
+    show_comparison(&restored.comparison, scene);
+    scene.output.json(&json!({"plan": planned, "result": restored}));
+    Ok(if restored.comparison.same { Exit::Done } else { Exit::Found })
+}
+
+/// The backup of this id, or the newest complete one.
+pub(super) async fn find(id: &str, database: Option<&str>, scene: &Scene<'_>, state: &State) -> Result<Backup, CliError> {
+    if id != "latest" {
+        return scene.backup(state, id).await;
+    }
+    let all = state.backups(database).await?;
+    all.into_iter()
+        .find(|backup| backup.complete_in().next().is_some() && backup.verified != Some(crate::state::Verification::Bad))
+        .ok_or_else(|| CliError::failed("there is no complete backup").hint("take one with `caretaker backup now`"))
+}
+
+/// A private folder in the state directory.
+pub(super) fn staging(state: &State) -> Result<tempfile::TempDir, CliError> {
+    let parent = state.dir().join("staging");
+    let made = std::fs::create_dir_all(&parent).and_then(|()| tempfile::Builder::new().prefix("restore-").tempdir_in(&parent));
+    made.map_err(|error| CliError::failed(format!("cannot make a staging folder in {}: {error}", parent.display())))
+}
+
+/// The keys in an identity file.
+pub(super) fn identities(path: Option<&Path>) -> Result<Identities, CliError> {
+    let Some(path) = path else { return Ok(Identities::none()) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CliError::usage(format!("cannot read the identity file {}: {error}", path.display())))?;
+    Identities::parse(&SecretString::from(text)).map_err(|error| CliError { exit: Exit::Usage, ..error.into() })
+}
+
+fn show(plan: &RestorePlan, scene: &Scene<'_>) {
+    let output = scene.output;
+    output.line(format!("backup  {} from store {}", output.strong(&plan.backup), plan.store));
+    let old = age(plan.snapshot_at, jiff::Timestamp::now());
+    output.line(format!("data    of {}, {old} old", super::output::utc(plan.snapshot_at)));
+    output.line(format!("size    {} stored, {} plain", bytes(plan.stored_bytes), bytes(plan.plain_bytes)));
+    let how = if plan.creates { "new" } else { "existing, must be empty" };
+    output.line(format!("into    {} ({how})", plan.target));
+    if let Some(tool) = &plan.tool {
+        output.line(format!("with    {tool}"));
+    }
+    for warning in &plan.warnings {
+        output.line(format!("{} {warning}", output.warn("warning:")));
+    }
+}
+
+/// The comparison as a table.
+pub(super) fn show_comparison(comparison: &Comparison, scene: &Scene<'_>) {
+    let output = scene.output;
+    let number = |rows: Option<u64>| rows.map_or("—".to_owned(), |rows| rows.to_string());
+    let rows = comparison.tables.iter().map(|table| {
+        vec![
+            table.table.clone(),
+            number(table.expected_rows),
+            number(table.found_rows),
+            match (table.same_hash, &table.not_comparable) {
+                (_, Some(why)) => output.warn(&format!("not compared: {why}")),
+                (Some(true), None) => output.good("same hash"),
+                (Some(false), None) => output.bad("different hash"),
+                (None, None) if table.is_same() => output.good("same rows"),
+                (None, None) => output.bad("different"),
+            },
+        ]
+    });
+    output.table(&["table", "rows in backup", "rows restored", ""], rows.collect());
+    output.line(match (comparison.same, comparison.proven) {
+        (true, true) => output.good("restored, and the same as the backup"),
+        (true, false) => output.warn("restored; the backup holds no fingerprint to compare with"),
+        (false, _) => output.bad("restored, but NOT the same as the backup"),
+    });
+}

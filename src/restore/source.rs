@@ -1,0 +1,172 @@
+//! A backup in a store, to be read: its manifest, and its objects as plain bytes.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use tokio_util::io::SyncIoBridge;
+use tokio_util::sync::CancellationToken;
+
+use crate::archive::codec::{Decoded, Decoder, Identities, ObjectName};
+use crate::archive::manifest::{FORMAT_VERSION, Manifest, Object};
+use crate::backup::{MANIFEST, good_copy, object_key};
+use crate::config::{Config, StoreName};
+use crate::run::{Failure, Progress};
+use crate::state::Backup;
+use crate::store::{self, Store};
+
+/// What is read at once.
+const READ: usize = 256 * 1024;
+
+/// A backup in one store.
+#[derive(Debug, Clone)]
+pub struct BackupSource {
+    /// Its manifest, as it stands in that store.
+    pub manifest: Manifest,
+    /// The store.
+    pub store: Arc<dyn Store>,
+}
+
+/// Opens a backup in the first store that has it whole; says of each other why not.
+pub async fn choose(backup: &Backup, config: &Config) -> Result<(BackupSource, Vec<String>), Failure> {
+    let mut passed_over = Vec::new();
+    let mut last = None;
+    for name in good_copy(backup, config) {
+        match BackupSource::open(backup, &name, config).await {
+            Ok(source) => return Ok((source, passed_over)),
+            Err(failure) => {
+                passed_over.push(format!("not taken from {name}: {}", failure.message));
+                last = Some(failure);
+            }
+        }
+    }
+    Err(last.unwrap_or_else(|| {
+        Failure::new(format!("no configured store holds {} whole", backup.id)).hint("`caretaker backup show` tells why")
+    }))
+}
+
+impl BackupSource {
+    /// Opens a backup in this store.
+    pub async fn open(backup: &Backup, name: &StoreName, config: &Config) -> Result<Self, Failure> {
+        let settings =
+            config.stores.get(name).ok_or_else(|| Failure::new(format!("store {name} is not in the configuration")))?;
+        let store = store::open(settings).await?;
+        let key = object_key(&backup.database, &backup.id, MANIFEST);
+        let missing = || Failure::new(format!("store {name} has no {key}: the backup is gone from there"));
+        let bytes = store.get(&key).await?.ok_or_else(missing)?;
+        let manifest = read_manifest(&bytes).map_err(|why| Failure::new(format!("{key} in store {name}: {why}")))?;
+        if manifest.id.as_str() != backup.id || manifest.database != backup.database {
+            let what = format!("{key} in store {name} is the manifest of {} of {}", manifest.id, manifest.database);
+            return Err(Failure::new(what));
+        }
+        Ok(Self { manifest, store })
+    }
+
+    /// The object that holds the database.
+    pub fn data(&self) -> Result<&Object, Failure> {
+        let found = self.manifest.objects.iter().find(|object| object.name.starts_with("data."));
+        found.ok_or_else(|| Failure::new(format!("the manifest of {} names no data object", self.manifest.id)))
+    }
+
+    /// Streams an object's plain bytes into `consume` on a blocking thread, and checks sizes and hashes, to the very
+    /// end, against the manifest. The bytes are only to be trusted once this has succeeded.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        object: &Object,
+        identities: &Identities,
+        progress: &Arc<Progress>,
+        cancel: &CancellationToken,
+        consume: impl FnOnce(&mut dyn Read) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let key = object_key(&self.manifest.database, self.manifest.id.as_str(), &object.name);
+        let reader = store::read_whole(&self.store, &key, object.bytes).await?;
+        let (name, identities, progress) = (object.name.clone(), identities.clone(), Arc::clone(progress));
+        let (cancel, runtime) = (cancel.clone(), tokio::runtime::Handle::current());
+        let work = tokio::task::spawn_blocking(move || {
+            let bridge = Watched { inner: SyncIoBridge::new_with_handle(reader, runtime), progress, cancel };
+            let mut decoder = Decoder::new(ObjectName::parse(&name), &identities, bridge)?;
+            let consumed = consume(&mut decoder);
+            // The decoder's own error tells more than what it did to the consumer.
+            let decoded = decoder.finish()?;
+            Ok::<_, crate::archive::codec::CodecError>((consumed, decoded))
+        });
+        let place = format!("{key} in store {}", self.store.name());
+        let (consumed, decoded) = work
+            .await
+            .map_err(|panic| Failure::new(format!("a bug: {panic}")))?
+            .map_err(|error| { let failure = Failure::from(error); Failure { message: format!("{place}: {}", failure.message), ..failure } })?;
+        check(object, &decoded).map_err(|why| Failure::new(format!("{place}: {why}")))?;
+        consumed.map_err(|error| Failure::new(format!("{place}: {error}")))
+    }
+
+    /// Checks an object's stored bytes only: for encrypted objects without a key.
+    pub async fn check_stored(&self, object: &Object, progress: &Arc<Progress>, cancel: &CancellationToken) -> Result<(), Failure> {
+        use sha2::{Digest, Sha256};
+        let key = object_key(&self.manifest.database, self.manifest.id.as_str(), &object.name);
+        let reader = store::read_whole(&self.store, &key, object.bytes).await?;
+        let (cancel, progress, runtime) = (cancel.clone(), Arc::clone(progress), tokio::runtime::Handle::current());
+        let hashed = tokio::task::spawn_blocking(move || {
+            let mut reader = Watched { inner: SyncIoBridge::new_with_handle(reader, runtime), progress, cancel };
+            let (mut buffer, mut hash) = (vec![0; READ], Sha256::new());
+            loop {
+                match reader.read(&mut buffer)? {
+                    0 => return Ok::<_, io::Error>(hex::encode(hash.finalize())),
+                    length => hash.update(&buffer[..length]),
+                }
+            }
+        });
+        let place = format!("{key} in store {}", self.store.name());
+        let found = hashed
+            .await
+            .map_err(|panic| Failure::new(format!("a bug: {panic}")))?
+            .map_err(|error| Failure::from(store::StoreError::from_read(self.store.name(), key.as_str(), error)))?;
+        if found == object.sha256 {
+            Ok(())
+        } else {
+            Err(Failure::new(format!("{place}: SHA-256 of the stored bytes is {found}, the manifest says {}", object.sha256)))
+        }
+    }
+}
+
+fn read_manifest(bytes: &[u8]) -> Result<Manifest, String> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        format_version: u32,
+    }
+    let version: Version = serde_json::from_slice(bytes).map_err(|error| format!("not a manifest: {error}"))?;
+    if version.format_version > FORMAT_VERSION {
+        let found = version.format_version;
+        return Err(format!("written in format {found} by a newer Caretaker; this one reads up to {FORMAT_VERSION}"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| format!("the manifest cannot be read: {error}"))
+}
+
+fn check(object: &Object, decoded: &Decoded) -> Result<(), String> {
+    let pairs = [
+        ("stored size", object.bytes.to_string(), decoded.stored_bytes.to_string()),
+        ("SHA-256 of the stored bytes", object.sha256.clone(), decoded.stored_sha256.clone()),
+        ("plain size", object.plain_bytes.to_string(), decoded.plain_bytes.to_string()),
+        ("SHA-256 of the plain bytes", object.plain_sha256.clone(), decoded.plain_sha256.clone()),
+    ];
+    match pairs.into_iter().find(|(_, expected, found)| expected != found) {
+        None => Ok(()),
+        Some((what, expected, found)) => Err(format!("{what} is {found}, the manifest says {expected}")),
+    }
+}
+
+/// Counts what passes, and fails when the work is cancelled.
+struct Watched<R> {
+    inner: R,
+    progress: Arc<Progress>,
+    cancel: CancellationToken,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.cancel.is_cancelled() {
+            return Err(io::Error::other("cancelled"));
+        }
+        let length = self.inner.read(buffer)?;
+        self.progress.add_in(length as u64);
+        Ok(length)
+    }
+}

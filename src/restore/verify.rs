@@ -1,0 +1,109 @@
+//! A backup verified where it is: every object downloaded and hashed, and the archive read to its end by the tool that
+//! would restore it.
+
+use std::io::{Read, Write};
+
+use serde::Serialize;
+
+use super::source::BackupSource;
+use super::RestoreContext;
+use crate::archive::manifest::{Object, SourceKind};
+use crate::config::SqliteCheck;
+use crate::database::{postgres, sqlite};
+use crate::run::Failure;
+
+/// What the verification of one copy has found.
+#[derive(Debug, Clone, Serialize)]
+pub struct CopyReport {
+    /// The store.
+    pub store: String,
+    /// Sizes and hashes of all objects are those of the manifest.
+    pub hashes: bool,
+    /// The archive was read to its end, by what: `pg_restore …`, `integrity_check`; `None`: it was not looked into.
+    pub readable: Option<String>,
+    /// What is wrong.
+    pub problems: Vec<String>,
+    /// What could not be looked at, and why.
+    pub remarks: Vec<String>,
+}
+
+impl CopyReport {
+    /// Whether nothing is wrong.
+    pub fn is_good(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// Verifies one copy. An error means that it could not be looked at; what is wrong with it stands in the report.
+pub async fn verify_copy(source: &BackupSource, context: &RestoreContext<'_>) -> Result<CopyReport, Failure> {
+    let store = source.store.name().to_string();
+    let mut report = CopyReport { store, hashes: true, readable: None, problems: Vec::new(), remarks: Vec::new() };
+    for object in &source.manifest.objects {
+        let outcome = if object.name.ends_with(".age") && context.identities.is_empty() {
+            let remark = format!("{}: encrypted, and no --identity given: only its stored bytes were checked", object.name);
+            report.remarks.push(remark);
+            source.check_stored(object, &context.progress, &context.cancel).await.map(|()| None)
+        } else if object.name.starts_with("data.dump") {
+            archive(source, object, context).await.map(Some)
+        } else if object.name.starts_with("data.db") {
+            database(source, object, context).await.map(Some)
+        } else {
+            let drain = |reader: &mut dyn Read| std::io::copy(reader, &mut std::io::sink());
+            source.read(object, &context.identities, &context.progress, &context.cancel, drain).await.map(|_| None)
+        };
+        match outcome {
+            Ok(readable) => report.readable = readable.or(report.readable),
+            // A store that does not answer has not shown a bad backup.
+            Err(failure) if failure.retryable => return Err(failure),
+            Err(_) if context.cancel.is_cancelled() => return Err(Failure::new("cancelled")),
+            Err(failure) => {
+                report.hashes = false;
+                report.problems.push(failure.message);
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// PostgreSQL: pg_restore turns the whole archive into SQL and throws it away.
+async fn archive(source: &BackupSource, object: &Object, context: &RestoreContext<'_>) -> Result<String, Failure> {
+    context.progress.phase("verify");
+    let writer = writer_major(source);
+    let bindir = context.config.daemon.pg_bindir.as_deref();
+    let tool = postgres::find(postgres::Program::PgRestore, postgres::Wanted::to_read(writer), bindir).await?;
+    let mut check = postgres::check_archive(&tool, source.manifest.id.as_str(), context.staging)?;
+    let mut pipe = check.take_stdin().ok_or_else(|| Failure::new("a bug: pg_restore has no input"))?;
+    let feed = move |reader: &mut dyn Read| {
+        // pg_restore may end before it has taken every byte; the rest is hashed all the same.
+        match std::io::copy(reader, &mut pipe) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => pipe.flush(),
+        }
+    };
+    let read = source.read(object, &context.identities, &context.progress, &context.cancel, feed);
+    let (read, checked) = tokio::join!(read, check.wait());
+    read?;
+    checked?;
+    Ok(tool.version)
+}
+
+/// SQLite: staged and checked in full.
+async fn database(source: &BackupSource, object: &Object, context: &RestoreContext<'_>) -> Result<String, Failure> {
+    let staged = super::sqlite::stage(source, object, context).await?;
+    context.progress.phase("check");
+    let found = sqlite::check(staged.path(), SqliteCheck::Full, &context.cancel).await?;
+    let damage: Vec<_> = found.findings.iter().filter(|finding| finding.check != "foreign_key_check").collect();
+    match damage.first() {
+        None => Ok("integrity_check".to_owned()),
+        Some(first) => Err(Failure::new(format!("{}: {} ({} findings)", object.name, first.text, found.total))),
+    }
+}
+
+/// The major version of the pg_dump that wrote the backup: `pg_dump (PostgreSQL) 15.18 …` → 15. Without it any tool is
+/// tried.
+pub(super) fn writer_major(source: &BackupSource) -> u32 {
+    let version = source.manifest.tools.pg_dump.as_deref().unwrap_or_default();
+    let number = version.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    number.and_then(|number| number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()).unwrap_or(0)
+}
