@@ -16,6 +16,8 @@ pub struct ScheduleError {
     pub len: usize,
 }
 
+impl crate::fault::Fault for ScheduleError {}
+
 impl Schedule {
     /// Reads a cron expression.
     pub fn parse(text: &str) -> Result<Self, ScheduleError> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use ::config::Value;
 
 /// Where a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::config) enum Origin {
     /// A part of a file, in bytes.
     File {
@@ -20,8 +20,8 @@ pub(in crate::config) enum Origin {
     Default,
 }
 
-/// A range of bytes that can be put in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A range of bytes; unlike the standard library's, it can be copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::config) struct SpanBytes {
     pub start: usize,
     pub end: usize,

@@ -10,7 +10,7 @@ use super::Problem;
 /// The layers being read, and what was found so far.
 pub(super) struct Reader<'a> {
     pub layers: &'a Layers,
-    diagnostics: RefCell<Vec<(Origin, Diagnostic)>>,
+    diagnostics: RefCell<Vec<Diagnostic>>,
     shown: RefCell<Vec<Shown>>,
 }
 
@@ -32,7 +32,7 @@ impl<'a> Reader<'a> {
     fn record(&self, severity: Severity, origin: &Origin, problem: Problem) {
         let place = self.place(origin, problem.part);
         let diagnostic = Diagnostic { severity, message: problem.message, place, help: problem.help };
-        self.diagnostics.borrow_mut().push((origin.clone(), diagnostic));
+        self.diagnostics.borrow_mut().push(diagnostic);
     }
 
     fn place(&self, origin: &Origin, part: Option<std::ops::Range<usize>>) -> Option<Place> {
@@ -78,12 +78,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The diagnostics in the order of the sources, and the view.
+    /// The diagnostics, and the view.
     pub fn finish(self) -> (Vec<Diagnostic>, View) {
-        let mut diagnostics = self.diagnostics.into_inner();
-        diagnostics.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let settings = self.shown.into_inner();
-        (diagnostics.into_iter().map(|(_, diagnostic)| diagnostic).collect(), View { settings })
+        (self.diagnostics.into_inner(), View { settings: self.shown.into_inner() })
     }
 }
 
