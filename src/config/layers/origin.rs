@@ -14,8 +14,10 @@ pub(in crate::config) enum Origin {
         /// The bytes.
         span: SpanBytes,
     },
-    /// An environment variable.
+    /// An environment variable's value.
     Variable(String),
+    /// An environment variable's name, where that is what is meant.
+    VariableName(String),
     /// Nobody wrote it.
     Default,
 }
@@ -39,7 +41,8 @@ impl Origin {
         match self {
             Self::File { file, span } => format!("file:{file}:{}:{}", span.start, span.end),
             Self::Variable(name) => format!("variable:{name}"),
-            Self::Default => String::new(),
+            // Values come from values.
+            Self::VariableName(_) | Self::Default => String::new(),
         }
     }
 

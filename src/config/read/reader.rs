@@ -45,11 +45,12 @@ impl<'a> Reader<'a> {
                 }
                 Some(source.place(span))
             }
-            Origin::Variable(name) => {
+            Origin::Variable(name) | Origin::VariableName(name) => {
                 let value = self.layers.env.get(name).map_or("", String::as_str);
                 let text = format!("{name}={value}");
                 let start = name.len() + 1;
                 let span = match part {
+                    _ if matches!(origin, Origin::VariableName(_)) => 0..name.len(),
                     Some(part) => start + byte(value, part.start)..start + byte(value, part.end),
                     None => start..text.len(),
                 };
@@ -67,7 +68,7 @@ impl<'a> Reader<'a> {
                 let line = source.text[..span.start].matches('\n').count() + 1;
                 format!("{}:{line}", source.path.display())
             }),
-            Origin::Variable(name) => name.clone(),
+            Origin::Variable(name) | Origin::VariableName(name) => name.clone(),
             Origin::Default => "default".to_owned(),
         };
         let setting = Shown { path, value, origin };
@@ -105,4 +106,22 @@ fn part_of_literal(
 /// Where the character with this number begins.
 fn byte(text: &str, character: usize) -> usize {
     text.char_indices().nth(character).map_or(text.len(), |(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::part_of_literal;
+
+    #[test]
+    fn a_part_of_a_string_is_found_in_its_source() {
+        for (source, part, expected) in [
+            (r#""0 25 * * *""#, 2..4, "25"),
+            ("'ü 25'", 2..4, "25"),
+            // Not written plainly: all of it.
+            (r#""\u0030 25""#, 2..4, r#""\u0030 25""#),
+            (r#"""""0 25""""#, 2..4, r#"""""0 25""""#),
+        ] {
+            assert_eq!(&source[part_of_literal(source, 0..source.len(), part)], expected);
+        }
+    }
 }

@@ -143,8 +143,9 @@ impl<'a> Section<'a> {
     /// A setting that may be left out.
     pub fn optional<T>(&self, key: &'static str, parse: impl FnOnce(&Spot<'a>) -> Result<T, Problem>) -> Option<T> {
         let spot = self.spot(key)?;
+        let result = parse(&spot);
         self.show(key, spot.to_json(), &spot.origin);
-        self.taken(&spot, parse(&spot))
+        self.taken(&spot, result)
     }
 
     /// A setting that must be there.
