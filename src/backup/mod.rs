@@ -1,1 +1,3 @@
 //! Room backup.
+
+pub mod retention;
