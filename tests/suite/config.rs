@@ -55,6 +55,11 @@ fn what_the_starter_configuration_comments_out_is_valid() {
     fs::write(&path, text.join("\n")).unwrap();
     let loaded = load(&path).unwrap_or_else(|found| panic!("{}", said(&found)));
     assert_eq!((loaded.config.databases.len(), loaded.config.stores.len()), (2, 2));
+    // `notes` shares its settings with `app`, and `local` has no more.
+    let is_shown = |name: &[String]| !name.contains(&"notes".to_owned());
+    let silent =
+        loaded.show().settings().iter().filter(|setting| setting.origin == "default" && is_shown(&setting.path));
+    assert_eq!(silent.map(|setting| setting.path.join(".")).collect::<Vec<_>>(), Vec::<String>::new());
 }
 
 #[test]
