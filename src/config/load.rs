@@ -95,13 +95,19 @@ pub(super) fn load_texts(
     env: BTreeMap<String, String>,
 ) -> Result<Loaded, Vec<Diagnostic>> {
     let mut diagnostics = Vec::new();
-    let sources = texts.iter().map(|(path, _)| path.clone()).collect();
+    let sources: Vec<PathBuf> = texts.iter().map(|(path, _)| path.clone()).collect();
     let layers = Layers::new(texts, env, &mut diagnostics);
     let outcome = read::read(&layers);
     // What is said about a line that is not TOML follows from that.
     let broken: Vec<_> = diagnostics.iter().filter_map(line).collect();
     diagnostics
         .extend(outcome.diagnostics.into_iter().filter(|found| line(found).is_none_or(|at| !broken.contains(&at))));
+    diagnostics.sort_by_key(|diagnostic| match &diagnostic.place {
+        Some(Place::Text { path, line, column, .. }) => {
+            (sources.iter().position(|source| source == path).unwrap_or(0), *line, *column)
+        }
+        _ => (sources.len(), 0, 0),
+    });
     let is_usable = diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);
     match outcome.config {
         Some(config) if is_usable => {

@@ -15,6 +15,8 @@ mod read;
 mod redact;
 mod secret;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod url;
 mod view;
 

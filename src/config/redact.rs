@@ -52,6 +52,7 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
     let lower = text.to_ascii_lowercase();
     let mut found: Vec<Range<usize>> =
         lower.match_indices("://").filter_map(|(at, _)| url_password(text, at)).collect();
+    found.extend(lower.match_indices("postgres").filter_map(|(at, _)| damaged_url_password(text, at)));
     for word in SECRET_WORDS {
         found.extend(lower.match_indices(word).filter_map(|(at, _)| assigned(&lower, at)));
     }
@@ -71,12 +72,26 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
     apart
 }
 
-/// The password of the URL whose `://` is at `at`: all between the first `:` and the last `@`, so that a password with a
-/// forgotten `%40` or `%2F` is cut whole.
+/// The password of the URL whose `://` is at `at`.
 fn url_password(text: &str, at: usize) -> Option<Range<usize>> {
-    let scheme = text[..at].trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "+.-".contains(c));
-    let quote = scheme.chars().next_back().filter(|c| matches!(c, '"' | '\''));
-    let start = at + "://".len();
+    let scheme = text[..at].trim_end_matches(is_scheme);
+    login_password(text, scheme, at + "://".len())
+}
+
+/// The same for a URL whose scheme begins at `at`, and which may lack a slash or the colon.
+fn damaged_url_password(text: &str, at: usize) -> Option<Range<usize>> {
+    let rest = text[at..].trim_start_matches(is_scheme).trim_start_matches([':', '/']);
+    login_password(text, &text[..at], text.len() - rest.len())
+}
+
+fn is_scheme(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "+.-".contains(c)
+}
+
+/// The password of the login that begins at `start`, in a string that begins after `before`: all between the first `:`
+/// and the last `@`, so that a password with a forgotten `%40` or `%2F` is cut whole.
+fn login_password(text: &str, before: &str, start: usize) -> Option<Range<usize>> {
+    let quote = before.chars().next_back().filter(|c| matches!(c, '"' | '\''));
     let end = start + string_length(&text[start..], quote);
     let host = start + text[start..end].rfind('@')?;
     let password = start + text[start..host].find(':')? + 1;
@@ -145,6 +160,9 @@ mod tests {
             ("X=postgres://u:p\"w@h/db", "X=postgres://u:[redacted]@h/db"),
             (r#"url = "postgres://u@h:5432/db""#, r#"url = "postgres://u@h:5432/db""#),
             (r#"endpoint = "https://h:9000/x""#, r#"endpoint = "https://h:9000/x""#),
+            (r#"url = "postgres:/u:pw@h/db""#, r#"url = "postgres:/u:[redacted]@h/db""#),
+            (r#"url = "postgresql//u:pw@h/db""#, r#"url = "postgresql//u:[redacted]@h/db""#),
+            (r#"url = "postgres://postgres:pw@postgres/db""#, r#"url = "postgres://postgres:[redacted]@postgres/db""#),
             ("postgres://h/db?user=u&password=pw&sslmode=x", "postgres://h/db?user=u&password=[redacted]&sslmode=x"),
             (r#"password = "two words""#, r#"password = "[redacted]""#),
             ("password = '''\nsecret\n'''", "password = '''[redacted]'''"),

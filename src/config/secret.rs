@@ -57,3 +57,57 @@ fn read_file(path: &Path) -> Result<String, SecretError> {
     }
     if text.is_empty() { Err(SecretError::Empty { path: path.to_owned() }) } else { Ok(text) }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn read(source: &SecretSource, loaded: Option<&Path>, fallback: &Path) -> Result<String, String> {
+        let secret = source.read_with(loaded, fallback).map_err(|error| error.to_string())?;
+        Ok(secret.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn one_line_break_at_the_end_is_cut_and_every_read_is_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let source = SecretSource::File(path.clone());
+        for (contents, expected) in
+            [("pw", "pw"), ("pw\n", "pw"), ("pw\r\n", "pw"), ("pw\n\n", "pw\n"), (" p w ", " p w ")]
+        {
+            std::fs::write(&path, contents).unwrap();
+            assert_eq!(read(&source, None, folder.path()).unwrap(), expected);
+        }
+        for (contents, expected) in [(&b"\n"[..], "is empty"), (b"\xff", "is not text")] {
+            std::fs::write(&path, contents).unwrap();
+            assert!(read(&source, None, folder.path()).unwrap_err().ends_with(expected));
+        }
+    }
+
+    #[test]
+    fn a_credential_comes_from_systemd_or_else_from_its_usual_folder() {
+        let (loaded, usual) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let source = SecretSource::Credential("app".to_owned());
+        let missing = read(&source, Some(loaded.path()), usual.path()).unwrap_err();
+        assert!(missing.starts_with("cannot read the secret file") && missing.contains("app"));
+        std::fs::write(usual.path().join("app"), "usual").unwrap();
+        assert_eq!(read(&source, Some(loaded.path()), usual.path()).unwrap(), "usual");
+        std::fs::write(loaded.path().join("app"), "loaded").unwrap();
+        assert_eq!(read(&source, Some(loaded.path()), usual.path()).unwrap(), "loaded");
+        assert_eq!(read(&source, None, usual.path()).unwrap(), "usual");
+    }
+
+    #[test]
+    fn the_password_of_a_url_file_is_read_from_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("url");
+        let source = SecretSource::UrlFile(path.clone());
+        std::fs::write(&path, "postgres://u:p%40w@h/d\n").unwrap();
+        assert_eq!(read(&source, None, folder.path()).unwrap(), "p@w");
+        std::fs::write(&path, "postgres://u@h/d\n").unwrap();
+        assert!(read(&source, None, folder.path()).unwrap_err().ends_with("has no password"));
+    }
+}

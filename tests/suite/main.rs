@@ -1,3 +1,4 @@
 //! Caretaker's tests: one binary, one module per capability.
 
 mod archive;
+mod config;

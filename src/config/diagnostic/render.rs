@@ -12,22 +12,23 @@ pub(super) fn render(diagnostic: &Diagnostic, color: bool) -> String {
     };
     let mut elements: Vec<Element<'_>> = Vec::new();
     match &diagnostic.place {
-        Some(Place::Text { path, line, excerpt, .. }) => elements.push(
-            Snippet::source(excerpt.text.as_str())
-                .path(path.to_string_lossy())
+        Some(Place::Text { path, line, column, excerpt }) => {
+            let mut snippet = Snippet::source(excerpt.text.as_str())
                 .line_start(*line)
-                .annotation(AnnotationKind::Primary.span(excerpt.span.clone()))
-                .into(),
-        ),
+                .annotation(AnnotationKind::Primary.span(excerpt.span.clone()));
+            // The renderer counts columns in the excerpt. Where a secret cut out of it moved them, ours is said apart.
+            if excerpt.text[..excerpt.span.start].chars().count() + 1 == *column {
+                snippet = snippet.path(path.to_string_lossy());
+            } else {
+                elements.push(Origin::path(path.to_string_lossy()).line(*line).char_column(*column).into());
+            }
+            elements.push(snippet.into());
+        }
         Some(Place::File { path }) => elements.push(Origin::path(path.to_string_lossy()).into()),
-        Some(Place::Variable { name, excerpt }) => {
-            elements.push(Origin::path(format!("environment variable {name}")).into());
-            elements.push(
-                Snippet::source(excerpt.text.as_str())
-                    .line_numbering(false)
-                    .annotation(AnnotationKind::Primary.span(excerpt.span.clone()))
-                    .into(),
-            );
+        Some(Place::Variable { excerpt, .. }) => {
+            let snippet = Snippet::source(excerpt.text.as_str()).line_numbering(false);
+            elements.push(snippet.annotation(AnnotationKind::Primary.span(excerpt.span.clone())).into());
+            elements.push(Level::NOTE.message("this is an environment variable").into());
         }
         None => {}
     }

@@ -59,8 +59,8 @@ impl SourceFile {
         let line_start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = self.text[end..].find('\n').map_or(self.text.len(), |at| end + at);
         let lines = self.text[line_start..line_end].trim_end_matches('\r');
-        // At the end of a line there is nothing to underline; the renderer then marks the place after it.
-        let within = start - line_start..(end - line_start).min(lines.len()).max(start - line_start);
+        // An error may lie in the line break itself; what is shown then ends before it.
+        let within = (start - line_start).min(lines.len())..(end - line_start).min(lines.len());
         let (text, span) = redact::with_span(lines, within);
         Place::Text {
             path: self.path.clone(),

@@ -75,7 +75,7 @@ impl Layers {
     /// Where the name of a setting stands: in the last layer that has it.
     pub fn key(&self, path: &[String]) -> Origin {
         if let Some(name) = self.variables.get(path) {
-            return Origin::Variable(name.clone());
+            return Origin::VariableName(name.clone());
         }
         let in_files = self.files.iter().enumerate().rev();
         in_files
@@ -92,7 +92,7 @@ impl Layers {
             }
         }
         let below = self.variables.iter().find(|(setting, _)| setting.starts_with(path));
-        below.map_or(Origin::Default, |(_, name)| Origin::Variable(name.clone()))
+        below.map_or(Origin::Default, |(_, name)| Origin::VariableName(name.clone()))
     }
 
     /// The folder that relative paths in a value of this origin are relative to; `None`: the working directory.

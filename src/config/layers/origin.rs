@@ -5,7 +5,7 @@ use std::ops::Range;
 use ::config::Value;
 
 /// Where a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::config) enum Origin {
     /// A part of a file, in bytes.
     File {
@@ -14,14 +14,16 @@ pub(in crate::config) enum Origin {
         /// The bytes.
         span: SpanBytes,
     },
-    /// An environment variable.
+    /// An environment variable's value.
     Variable(String),
+    /// An environment variable's name, where that is what is meant.
+    VariableName(String),
     /// Nobody wrote it.
     Default,
 }
 
-/// A range of bytes that can be put in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A range of bytes; unlike the standard library's, it can be copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::config) struct SpanBytes {
     pub start: usize,
     pub end: usize,
@@ -39,7 +41,8 @@ impl Origin {
         match self {
             Self::File { file, span } => format!("file:{file}:{}:{}", span.start, span.end),
             Self::Variable(name) => format!("variable:{name}"),
-            Self::Default => String::new(),
+            // Values come from values.
+            Self::VariableName(_) | Self::Default => String::new(),
         }
     }
 

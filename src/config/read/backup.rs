@@ -6,6 +6,7 @@ use super::super::{BackupJob, CatchUp, Compression, FingerprintLevel, JobKind, J
 use super::super::{StoreName, suggest};
 use super::values::{choice, duration, number, timezone};
 use super::{Known, Problem, Section, Spot, retention};
+use crate::fault::Fault as _;
 use crate::schedule::Schedule;
 
 /// Reads one job. `zone`: the daemon's; `None` if that is wrong, which was reported.
@@ -117,7 +118,8 @@ fn no_twins<T: PartialEq + std::fmt::Display>(section: &Section<'_>, key: &'stat
 
 fn schedule(spot: &Spot<'_>) -> Result<Schedule, Problem> {
     Schedule::parse(spot.text()?).map_err(|error| {
-        let mut problem = Problem::new(format!("this is not a schedule: {error}"));
+        let mut problem = Problem::new(error.to_string());
+        problem.help = error.hint();
         problem.part = error.column.map(|column| column..column + error.len.max(1));
         problem
     })

@@ -73,7 +73,7 @@ fn find<'a>(section: &Section<'a>) -> Option<Found<'a>> {
     KEYS.iter().for_each(|key| section.know(key));
     match given.as_slice() {
         [] => {
-            section.is_missing("url");
+            section.is_missing_as("url", "one of `url`, `url_env` and `url_file`".to_owned());
             None
         }
         [key] => {

@@ -10,7 +10,7 @@ use super::Problem;
 /// The layers being read, and what was found so far.
 pub(super) struct Reader<'a> {
     pub layers: &'a Layers,
-    diagnostics: RefCell<Vec<(Origin, Diagnostic)>>,
+    diagnostics: RefCell<Vec<Diagnostic>>,
     shown: RefCell<Vec<Shown>>,
 }
 
@@ -32,7 +32,7 @@ impl<'a> Reader<'a> {
     fn record(&self, severity: Severity, origin: &Origin, problem: Problem) {
         let place = self.place(origin, problem.part);
         let diagnostic = Diagnostic { severity, message: problem.message, place, help: problem.help };
-        self.diagnostics.borrow_mut().push((origin.clone(), diagnostic));
+        self.diagnostics.borrow_mut().push(diagnostic);
     }
 
     fn place(&self, origin: &Origin, part: Option<std::ops::Range<usize>>) -> Option<Place> {
@@ -45,11 +45,12 @@ impl<'a> Reader<'a> {
                 }
                 Some(source.place(span))
             }
-            Origin::Variable(name) => {
+            Origin::Variable(name) | Origin::VariableName(name) => {
                 let value = self.layers.env.get(name).map_or("", String::as_str);
                 let text = format!("{name}={value}");
                 let start = name.len() + 1;
                 let span = match part {
+                    _ if matches!(origin, Origin::VariableName(_)) => 0..name.len(),
                     Some(part) => start + byte(value, part.start)..start + byte(value, part.end),
                     None => start..text.len(),
                 };
@@ -67,7 +68,7 @@ impl<'a> Reader<'a> {
                 let line = source.text[..span.start].matches('\n').count() + 1;
                 format!("{}:{line}", source.path.display())
             }),
-            Origin::Variable(name) => name.clone(),
+            Origin::Variable(name) | Origin::VariableName(name) => name.clone(),
             Origin::Default => "default".to_owned(),
         };
         let setting = Shown { path, value, origin };
@@ -78,12 +79,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The diagnostics in the order of the sources, and the view.
+    /// The diagnostics, and the view.
     pub fn finish(self) -> (Vec<Diagnostic>, View) {
-        let mut diagnostics = self.diagnostics.into_inner();
-        diagnostics.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let settings = self.shown.into_inner();
-        (diagnostics.into_iter().map(|(_, diagnostic)| diagnostic).collect(), View { settings })
+        (self.diagnostics.into_inner(), View { settings: self.shown.into_inner() })
     }
 }
 
@@ -108,4 +106,22 @@ fn part_of_literal(
 /// Where the character with this number begins.
 fn byte(text: &str, character: usize) -> usize {
     text.char_indices().nth(character).map_or(text.len(), |(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::part_of_literal;
+
+    #[test]
+    fn a_part_of_a_string_is_found_in_its_source() {
+        for (source, part, expected) in [
+            (r#""0 25 * * *""#, 2..4, "25"),
+            ("'ü 25'", 2..4, "25"),
+            // Not written plainly: all of it.
+            (r#""\u0030 25""#, 2..4, r#""\u0030 25""#),
+            (r#"""""0 25""""#, 2..4, r#"""""0 25""""#),
+        ] {
+            assert_eq!(&source[part_of_literal(source, 0..source.len(), part)], expected);
+        }
+    }
 }

@@ -6,18 +6,6 @@ use super::super::Retention;
 use super::values::{number, span, span_of};
 use super::{Problem, Section, Spot};
 
-/// Keeps nothing; what presets and tables start from.
-const NOTHING: Retention = Retention {
-    keep_last: 0,
-    keep_hourly: 0,
-    keep_daily: 0,
-    keep_weekly: 0,
-    keep_monthly: 0,
-    keep_yearly: 0,
-    keep_within: None,
-    min_good: 1,
-    max_age: None,
-};
 /// More backups than this is a slip of the finger.
 const MOST: i64 = 1_000_000;
 
@@ -37,24 +25,14 @@ pub(super) fn read(job: &Section<'_>) -> Option<Retention> {
     }
 }
 
-/// `"gfs"` (grandfather, father, son): 7 daily, 5 weekly, 12 monthly. `"last N"`: the newest N. A length of time: all
-/// that are younger.
+/// A policy by its name ([`Retention::preset`]), or any other length of time: all that are younger.
 fn preset(spot: &Spot<'_>) -> Result<Retention, Problem> {
     let text = spot.text()?.trim();
-    if text.eq_ignore_ascii_case("gfs") {
-        return Ok(Retention { keep_daily: 7, keep_weekly: 5, keep_monthly: 12, ..NOTHING });
-    }
-    if let Some(count) = text.strip_prefix("last ") {
-        return match count.trim().parse() {
-            Ok(count) if count > 0 => Ok(Retention { keep_last: count, ..NOTHING }),
-            _ => Err(Problem::new("`last` needs a number of backups greater than 0").help("write it like `last 10`")),
-        };
-    }
-    let keep_within = span_of(text).ok_or_else(|| {
+    let lasting = || span_of(text).map(|span| Retention { keep_within: Some(span), ..Retention::default() });
+    Retention::preset(text).or_else(lasting).ok_or_else(|| {
         Problem::new(format!("unknown retention `{text}`"))
             .help("write `7 days` (or any length of time), `last 10`, `gfs`, or a table such as `{ keep_daily = 7 }`")
-    })?;
-    Ok(Retention { keep_within: Some(keep_within), ..NOTHING })
+    })
 }
 
 fn table(section: &Section<'_>) -> Option<Retention> {
@@ -79,14 +57,11 @@ fn table(section: &Section<'_>) -> Option<Retention> {
         min_good: min_good?,
         max_age,
     };
-    if counts.iter().all(|count| *count == 0) && retention.keep_within.is_none() {
-        let help = match retention.max_age {
-            Some(age) => {
-                format!("`max_age` says what must go; say what stays, for instance `keep_within = \"{age:#}\"`")
-            }
-            None => "say what stays, for instance `keep_last = 7`, or leave `retention` out to keep all".to_owned(),
-        };
-        section.error(Problem::new("this retention keeps nothing").help(help));
+    if !retention.has_keep_rule() && retention.max_age.is_none() {
+        section.error(
+            Problem::new("this retention has no rule")
+                .help("say what stays, for instance `keep_last = 7`, or leave `retention` out to keep all"),
+        );
         return None;
     }
     if let (Some(within), Some(age)) = (&retention.keep_within, &retention.max_age)

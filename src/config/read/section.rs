@@ -16,7 +16,7 @@ pub(super) struct Section<'a> {
     path: Vec<String>,
     table: Map<String, Value>,
     asked: RefCell<BTreeSet<&'static str>>,
-    missing: RefCell<Vec<&'static str>>,
+    missing: RefCell<Vec<(&'static str, String)>>,
     /// Whether something in it was wrong.
     is_faulty: Cell<bool>,
 }
@@ -54,9 +54,12 @@ impl<'a> Section<'a> {
                 ValueKind::Table(table) => table.clone(),
                 ValueKind::Nil => Map::new(),
                 other => {
-                    let header = path.join(".");
+                    let header = match path.as_slice() {
+                        [group] if group != "daemon" => format!("{group}.NAME"),
+                        _ => path.join("."),
+                    };
                     let problem = Problem::new(format!("expected a table, found {}", kind_name(other)));
-                    let problem = problem.help(format!("write it as a table of its own: `[{header}]`"));
+                    let problem = problem.help(format!("write a table: `[{header}]`"));
                     self.reader.error(&Origin::of(value), problem);
                     let section = Self::new(self.reader, path, Map::new());
                     section.is_faulty.set(true);
@@ -94,7 +97,12 @@ impl<'a> Section<'a> {
 
     /// Records that a setting is required and not there. Reported at the end, unless a misspelt one explains it.
     pub fn is_missing(&self, key: &'static str) {
-        self.missing.borrow_mut().push(key);
+        self.is_missing_as(key, format!("`{key}`"));
+    }
+
+    /// The same, saying in other words what is needed.
+    pub fn is_missing_as(&self, key: &'static str, what: String) {
+        self.missing.borrow_mut().push((key, what));
     }
 
     /// Counts a setting among the known ones, whether it is there or not.
@@ -135,8 +143,9 @@ impl<'a> Section<'a> {
     /// A setting that may be left out.
     pub fn optional<T>(&self, key: &'static str, parse: impl FnOnce(&Spot<'a>) -> Result<T, Problem>) -> Option<T> {
         let spot = self.spot(key)?;
+        let result = parse(&spot);
         self.show(key, spot.to_json(), &spot.origin);
-        self.taken(&spot, parse(&spot))
+        self.taken(&spot, result)
     }
 
     /// A setting that must be there.
@@ -210,8 +219,8 @@ impl<'a> Section<'a> {
             return;
         }
         let table = self.path.join(".");
-        for key in self.missing.borrow().iter().filter(|key| !explained.contains(*key)) {
-            self.error(Problem::new(format!("[{table}] needs `{key}`")));
+        for (_, what) in self.missing.borrow().iter().filter(|(key, _)| !explained.contains(key)) {
+            self.error(Problem::new(format!("[{table}] needs {what}")));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! One value of the configuration, and how it is taken as a type.
 
+use std::cell::RefCell;
+
 use ::config::{Value, ValueKind};
 
 use super::super::layers::Origin;
@@ -11,12 +13,14 @@ pub(super) struct Spot<'a> {
     pub reader: &'a Reader<'a>,
     pub value: Value,
     pub origin: Origin,
+    /// What a variable's text was converted to.
+    converted: RefCell<Option<serde_json::Value>>,
 }
 
 impl<'a> Spot<'a> {
     pub fn new(reader: &'a Reader<'a>, value: Value) -> Self {
         let origin = Origin::of(&value);
-        Self { reader, value, origin }
+        Self { reader, value, origin, converted: RefCell::default() }
     }
 
     /// Records that the value is wrong.
@@ -44,8 +48,11 @@ impl<'a> Spot<'a> {
     pub fn integer(&self) -> Result<i64, Problem> {
         match &self.value.kind {
             ValueKind::I64(number) => Ok(*number),
-            ValueKind::String(text) => match text.trim().parse() {
-                Ok(number) if self.is_variable() => Ok(number),
+            ValueKind::String(text) => match text.trim().parse::<i64>() {
+                Ok(number) if self.is_variable() => {
+                    self.converted.replace(Some(number.into()));
+                    Ok(number)
+                }
                 Ok(_) => Err(self.mismatch("a whole number").help("write it without quotes")),
                 Err(_) => Err(self.mismatch("a whole number")),
             },
@@ -58,8 +65,10 @@ impl<'a> Spot<'a> {
         match &self.value.kind {
             ValueKind::Boolean(yes) => Ok(*yes),
             ValueKind::String(text) => match text.trim() {
-                "true" if self.is_variable() => Ok(true),
-                "false" if self.is_variable() => Ok(false),
+                word @ ("true" | "false") if self.is_variable() => {
+                    self.converted.replace(Some((word == "true").into()));
+                    Ok(word == "true")
+                }
                 _ => Err(self.mismatch("`true` or `false`").help("write `true` or `false` without quotes")),
             },
             _ => Err(self.mismatch("`true` or `false`")),
@@ -96,8 +105,11 @@ impl<'a> Spot<'a> {
         Problem::new(format!("expected {expected}, found {}", kind_name(&self.value.kind)))
     }
 
-    /// The value as it is shown to people.
+    /// The value as it is shown to people: once it was taken, with the type it was taken as.
     pub fn to_json(&self) -> serde_json::Value {
+        if let Some(converted) = &*self.converted.borrow() {
+            return converted.clone();
+        }
         match &self.value.kind {
             ValueKind::Boolean(yes) => (*yes).into(),
             ValueKind::I64(number) => (*number).into(),

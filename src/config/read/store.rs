@@ -54,7 +54,7 @@ fn read(name: &str, section: &Section<'_>) -> Option<Store> {
         }
     };
     let kinds = [("local", Kind::Local), ("s3", Kind::S3)];
-    let kind = section.required("kind", choice(&kinds));
+    let kind = section.optional("kind", choice(&kinds));
     let kind = match kind {
         Some(Kind::Local) => {
             let path = section.required("path", path);
@@ -69,9 +69,8 @@ fn read(name: &str, section: &Section<'_>) -> Option<Store> {
         // What else belongs there depends on the kind.
         None => {
             if !section.has("kind") {
-                section.error(
-                    Problem::new(format!("[stores.{name}] needs `kind`")).help("`kind = \"local\"` or `kind = \"s3\"`"),
-                );
+                let needs = Problem::new(format!("[stores.{name}] needs `kind`"));
+                section.error(needs.help("write `kind = \"local\"` or `kind = \"s3\"`"));
             }
             None
         }
