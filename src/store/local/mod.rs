@@ -8,9 +8,11 @@ mod upload;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio_util::task::TaskTracker;
 
 pub(super) use self::fault::io_error;
 use self::fault::local_error;
@@ -21,6 +23,8 @@ use crate::config::{self, StoreName};
 
 /// Bytes read from disk at once.
 const READ_BUFFER: usize = 1024 * 1024;
+/// How long removing the files of dropped uploads may take, which matters on a network file system only.
+const CLEAN_UP: Duration = Duration::from_secs(30);
 
 /// A directory as a store. Objects are files of mode 0600 in folders of mode 0700; an object appears by a rename once
 /// its bytes are on the disk.
@@ -28,12 +32,14 @@ const READ_BUFFER: usize = 1024 * 1024;
 pub struct LocalStore {
     name: StoreName,
     root: PathBuf,
+    /// Those of uploads, which outlive an upload that is dropped until its file is removed.
+    threads: TaskTracker,
 }
 
 impl LocalStore {
     /// The store; the directory is not looked at yet.
     pub fn new(name: StoreName, configured: &config::LocalStore) -> Self {
-        Self { name, root: configured.path.clone() }
+        Self { name, root: configured.path.clone(), threads: TaskTracker::new() }
     }
 
     /// Does blocking work on a thread for it.
@@ -74,7 +80,7 @@ impl Store for LocalStore {
     async fn begin(&self, key: &ObjectKey) -> Result<Box<dyn Upload>, StoreError> {
         let target =
             tree::path_of(&self.root, key.as_str()).map_err(|error| self.error("write", key.as_str(), error))?;
-        Ok(Box::new(LocalUpload::begin(self.name.clone(), self.root.clone(), target).await?))
+        Ok(Box::new(LocalUpload::begin(&self.threads, self.name.clone(), self.root.clone(), target).await?))
     }
 
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError> {
@@ -178,5 +184,12 @@ impl Store for LocalStore {
 
     async fn probe(&self) -> Result<(), StoreError> {
         super::probe::write_and_read_back(self).await
+    }
+
+    async fn close(&self) {
+        self.threads.close();
+        // Whatever is left after that, the next sweep finds.
+        let _ = tokio::time::timeout(CLEAN_UP, self.threads.wait()).await;
+        self.threads.reopen();
     }
 }

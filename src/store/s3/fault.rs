@@ -50,6 +50,7 @@ fn of_answer(status: u16, code: Option<&str>, message: Option<&str>) -> StoreErr
         ("QuotaExceeded" | "XMinioStorageFull" | "StorageFull" | "InsufficientStorage", _) | (_, 507) => {
             StoreErrorKind::Full
         }
+        ("ConditionalRequestConflict" | "OperationAborted", _) => StoreErrorKind::Unavailable(text),
         ("BadDigest" | "InvalidDigest" | "XAmzContentSHA256Mismatch" | "XAmzContentChecksumMismatch", _) => {
             StoreErrorKind::Mismatch(text)
         }
