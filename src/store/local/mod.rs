@@ -7,7 +7,7 @@ mod upload;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -60,7 +60,7 @@ impl LocalStore {
 }
 
 /// Opens an object for reading; `None`: it is not there although the store is.
-fn open(root: &std::path::Path, key: &str) -> io::Result<Option<File>> {
+fn open(root: &Path, key: &str) -> io::Result<Option<File>> {
     match File::open(tree::path_of(root, key)?) {
         Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
         Ok(_) => Ok(None),
@@ -68,6 +68,19 @@ fn open(root: &std::path::Path, key: &str) -> io::Result<Option<File>> {
             tree::root_exists(root).map(|_| None)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// A small object, durable under its temporary name.
+fn written(root: &Path, key: &ObjectKey, bytes: &[u8]) -> io::Result<Partial> {
+    let mut partial = Partial::create(root, tree::path_of(root, key.as_str())?)?;
+    partial.write(bytes)?;
+    let found = partial.settle()?;
+    let sent = partial.written();
+    if found == sent {
+        Ok(partial)
+    } else {
+        Err(io::Error::other(format!("{sent} bytes written, the file has {found}")))
     }
 }
 
@@ -85,24 +98,12 @@ impl Store for LocalStore {
 
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError> {
         let path = key.clone();
-        self.blocking("write", key.as_str(), move |root| {
-            let mut partial = Partial::create(&root, tree::path_of(&root, path.as_str())?)?;
-            partial.write(&bytes)?;
-            partial.settle()?;
-            partial.publish()
-        })
-        .await
+        self.blocking("write", key.as_str(), move |root| written(&root, &path, &bytes)?.publish()).await
     }
 
     async fn put_new(&self, key: &ObjectKey, bytes: Bytes) -> Result<bool, StoreError> {
         let path = key.clone();
-        self.blocking("write", key.as_str(), move |root| {
-            let mut partial = Partial::create(&root, tree::path_of(&root, path.as_str())?)?;
-            partial.write(&bytes)?;
-            partial.settle()?;
-            partial.publish_new()
-        })
-        .await
+        self.blocking("write", key.as_str(), move |root| written(&root, &path, &bytes)?.publish_new()).await
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, StoreError> {

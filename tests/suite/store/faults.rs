@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use caretaker::store::StoreErrorKind;
+use rstest::rstest;
 
 use super::places::{self, PART, Place, key, noise};
 use super::proxy::{self, Fate, Proxy, Request};
@@ -98,6 +99,26 @@ async fn an_object_that_vanishes_after_it_was_taken_is_found_out() {
     let error = place.upload(&key("app/one/data"), &noise(1000)).await.unwrap_err();
     assert!(matches!(error.kind, StoreErrorKind::Mismatch(_)), "{error}");
     place.assert_empty().await;
+}
+
+#[rstest]
+#[case("PUT ", "probe-", "s3:PutObject")]
+#[case("GET ", "x-id=GetObject", "s3:GetObject")]
+#[case("DELETE ", "x-id=DeleteObject", "s3:DeleteObject")]
+#[case("POST ", "?uploads", "s3:PutObject")]
+#[case("DELETE ", "uploadId=", "s3:AbortMultipartUpload")]
+#[case("GET ", "list-type=2", "s3:ListBucket")]
+#[case("GET ", "?uploads", "s3:ListBucketMultipartUploads")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_names_the_permission_that_is_missing(
+    #[case] method: &'static str,
+    #[case] query: &'static str,
+    #[case] permission: &str,
+) {
+    let concerns = move |request: &Request| request.line.starts_with(method) && request.line.contains(query);
+    let proxy = proxy::start(concerns, |_| Fate::Answer(403)).await;
+    let error = behind(&proxy).await.store.probe().await.unwrap_err();
+    assert!(matches!(&error.kind, StoreErrorKind::Denied(text) if text.ends_with(permission)), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
