@@ -108,7 +108,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError>;
 
     /// Removes what unfinished uploads have left below a folder (temporary files, multipart uploads) and, once the
-    /// folder is empty, the folder itself. Returns how many it removed. Never removes an object.
+    /// folder is empty, the folder itself. Returns how many it removed. Never removes an object. An upload into a bucket
+    /// that is still going on is aborted as well, so the caller must know that nobody writes below the folder.
     async fn sweep(&self, folder: &str) -> Result<usize, StoreError>;
 
     /// Writes, reads back and deletes a probe object, and checks what else an upload will need.
@@ -122,7 +123,8 @@ pub trait Store: Send + Sync + fmt::Debug {
 /// An object being written.
 #[async_trait]
 pub trait Upload: Send {
-    /// Takes the next bytes; returns when there is room for more, not when they are stored.
+    /// Takes the next bytes; returns when there is room for more, not when they are stored. After a write that failed
+    /// or was cancelled there may be a hole, so such an upload takes no more and cannot be finished.
     async fn write(&mut self, chunk: Bytes) -> Result<(), StoreError>;
 
     /// Makes the object durable, checks what the store says it holds against what was sent, and makes it appear.

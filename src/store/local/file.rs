@@ -127,7 +127,7 @@ impl Partial {
     pub fn publish(mut self) -> io::Result<()> {
         fs::rename(&self.temporary, &self.target)?;
         self.done = true;
-        tree::sync_folder(&self.folder)
+        self.settle_name()
     }
 
     /// Makes the file appear unless there is one. `false`: there is.
@@ -142,8 +142,15 @@ impl Partial {
             },
             Err(error) => return Err(error.into()),
         }
-        tree::sync_folder(&self.folder)?;
+        self.settle_name()?;
         Ok(true)
+    }
+
+    /// Makes the name durable. A name that may be gone after a crash is taken back at once.
+    fn settle_name(&self) -> io::Result<()> {
+        tree::sync_folder(&self.folder).inspect_err(|_| {
+            let _ = fs::remove_file(&self.target);
+        })
     }
 }
 

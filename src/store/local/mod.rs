@@ -7,10 +7,12 @@ mod upload;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio_util::task::TaskTracker;
 
 pub(super) use self::fault::io_error;
 use self::fault::local_error;
@@ -21,6 +23,8 @@ use crate::config::{self, StoreName};
 
 /// Bytes read from disk at once.
 const READ_BUFFER: usize = 1024 * 1024;
+/// How long removing the files of dropped uploads may take, which matters on a network file system only.
+const CLEAN_UP: Duration = Duration::from_secs(30);
 
 /// A directory as a store. Objects are files of mode 0600 in folders of mode 0700; an object appears by a rename once
 /// its bytes are on the disk.
@@ -28,12 +32,14 @@ const READ_BUFFER: usize = 1024 * 1024;
 pub struct LocalStore {
     name: StoreName,
     root: PathBuf,
+    /// Those of uploads, which outlive an upload that is dropped until its file is removed.
+    threads: TaskTracker,
 }
 
 impl LocalStore {
     /// The store; the directory is not looked at yet.
     pub fn new(name: StoreName, configured: &config::LocalStore) -> Self {
-        Self { name, root: configured.path.clone() }
+        Self { name, root: configured.path.clone(), threads: TaskTracker::new() }
     }
 
     /// Does blocking work on a thread for it.
@@ -54,7 +60,7 @@ impl LocalStore {
 }
 
 /// Opens an object for reading; `None`: it is not there although the store is.
-fn open(root: &std::path::Path, key: &str) -> io::Result<Option<File>> {
+fn open(root: &Path, key: &str) -> io::Result<Option<File>> {
     match File::open(tree::path_of(root, key)?) {
         Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
         Ok(_) => Ok(None),
@@ -62,6 +68,19 @@ fn open(root: &std::path::Path, key: &str) -> io::Result<Option<File>> {
             tree::root_exists(root).map(|_| None)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// A small object, durable under its temporary name.
+fn written(root: &Path, key: &ObjectKey, bytes: &[u8]) -> io::Result<Partial> {
+    let mut partial = Partial::create(root, tree::path_of(root, key.as_str())?)?;
+    partial.write(bytes)?;
+    let found = partial.settle()?;
+    let sent = partial.written();
+    if found == sent {
+        Ok(partial)
+    } else {
+        Err(io::Error::other(format!("{sent} bytes written, the file has {found}")))
     }
 }
 
@@ -74,29 +93,17 @@ impl Store for LocalStore {
     async fn begin(&self, key: &ObjectKey) -> Result<Box<dyn Upload>, StoreError> {
         let target =
             tree::path_of(&self.root, key.as_str()).map_err(|error| self.error("write", key.as_str(), error))?;
-        Ok(Box::new(LocalUpload::begin(self.name.clone(), self.root.clone(), target).await?))
+        Ok(Box::new(LocalUpload::begin(&self.threads, self.name.clone(), self.root.clone(), target).await?))
     }
 
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError> {
         let path = key.clone();
-        self.blocking("write", key.as_str(), move |root| {
-            let mut partial = Partial::create(&root, tree::path_of(&root, path.as_str())?)?;
-            partial.write(&bytes)?;
-            partial.settle()?;
-            partial.publish()
-        })
-        .await
+        self.blocking("write", key.as_str(), move |root| written(&root, &path, &bytes)?.publish()).await
     }
 
     async fn put_new(&self, key: &ObjectKey, bytes: Bytes) -> Result<bool, StoreError> {
         let path = key.clone();
-        self.blocking("write", key.as_str(), move |root| {
-            let mut partial = Partial::create(&root, tree::path_of(&root, path.as_str())?)?;
-            partial.write(&bytes)?;
-            partial.settle()?;
-            partial.publish_new()
-        })
-        .await
+        self.blocking("write", key.as_str(), move |root| written(&root, &path, &bytes)?.publish_new()).await
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, StoreError> {
@@ -178,5 +185,12 @@ impl Store for LocalStore {
 
     async fn probe(&self) -> Result<(), StoreError> {
         super::probe::write_and_read_back(self).await
+    }
+
+    async fn close(&self) {
+        self.threads.close();
+        // Whatever is left after that, the next sweep finds.
+        let _ = tokio::time::timeout(CLEAN_UP, self.threads.wait()).await;
+        self.threads.reopen();
     }
 }

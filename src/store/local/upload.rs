@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
 use super::super::{StoreError, StoreErrorKind, Stored, Upload};
 use super::fault::local_error;
@@ -35,11 +36,16 @@ pub struct LocalUpload {
 
 impl LocalUpload {
     /// Creates the temporary file and starts its writer.
-    pub async fn begin(store: StoreName, root: PathBuf, target: PathBuf) -> Result<Self, StoreError> {
+    pub async fn begin(
+        threads: &TaskTracker,
+        store: StoreName,
+        root: PathBuf,
+        target: PathBuf,
+    ) -> Result<Self, StoreError> {
         let (kept_root, kept_target) = (root.clone(), target.clone());
         let (sender, receiver) = mpsc::channel(QUEUE);
         let (created, creation) = oneshot::channel();
-        let thread = tokio::task::spawn_blocking(move || match Partial::create(&root, target) {
+        let thread = threads.spawn_blocking(move || match Partial::create(&root, target) {
             Ok(partial) => {
                 // Nobody waits any more: the loop sees a closed channel and removes the file.
                 let _ = created.send(Ok(()));
@@ -68,7 +74,8 @@ impl LocalUpload {
         let error = match self.thread.take() {
             Some(thread) => match thread.await {
                 Ok(Err(error)) => error,
-                _ => io::Error::other("the writing thread ended"),
+                Ok(Ok(())) => io::Error::other("the upload was interrupted before"),
+                Err(panic) => io::Error::other(panic),
             },
             None => io::Error::other("the upload has failed before"),
         };
@@ -113,11 +120,14 @@ impl Upload for LocalUpload {
         if chunk.is_empty() {
             return Ok(());
         }
-        let taken = match &self.sender {
-            Some(sender) => sender.send(Message::Chunk(chunk)).await.is_ok(),
-            None => false,
-        };
-        if taken { Ok(()) } else { Err(self.reason().await) }
+        // Taken out until this is through: a write that is cancelled on the way leaves a hole.
+        if let Some(sender) = self.sender.take()
+            && sender.send(Message::Chunk(chunk)).await.is_ok()
+        {
+            self.sender = Some(sender);
+            return Ok(());
+        }
+        Err(self.reason().await)
     }
 
     async fn finish(mut self: Box<Self>) -> Result<Stored, StoreError> {

@@ -1,5 +1,6 @@
 //! What all operations on a bucket share: the client, the settings, keys, errors, and the clean-up of what was given up.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -13,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::super::{ObjectInfo, ObjectKey, StoreError, StoreErrorKind};
 use super::checksum;
 use super::fault::kind_of;
+use super::retry::patiently;
 use crate::config::{S3Profile, S3Store, StoreName};
 
 /// How long removing what is left of a failed upload may take.
@@ -30,6 +32,8 @@ pub struct Bucket {
     pub cleanup: TaskTracker,
     /// Where it goes on.
     pub runtime: Handle,
+    /// The bucket was there when it was first written to.
+    pub seen: AtomicBool,
 }
 
 impl Bucket {
@@ -96,6 +100,28 @@ impl Bucket {
             .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(patience).build())
     }
 
+    /// Looks, before the first write, whether the bucket is there: some services make a bucket for whoever writes into
+    /// it, and a slip in the name must not become a place for backups. A service that cannot be reached fails here at
+    /// once, before anything was dumped for it; later it is waited for. What else goes wrong, the write will say.
+    pub async fn ensure_seen(&self) -> Result<(), StoreError> {
+        if self.seen.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        match self.client.head_bucket().bucket(&self.settings.bucket).send().await {
+            Ok(_) => self.seen.store(true, Ordering::Relaxed),
+            Err(error) if error.raw_response().is_some_and(|raw| raw.status().as_u16() == 404) => {
+                return Err(self.fail("write", "", StoreErrorKind::Missing));
+            }
+            Err(error) => {
+                let error = self.error("write", "", &error);
+                if matches!(error.kind, StoreErrorKind::Unavailable(_)) {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What the service says of an object, and its ETag.
     pub async fn head(&self, key: &ObjectKey) -> Result<Option<(ObjectInfo, Etag)>, StoreError> {
         let answer = self.client.head_object().bucket(&self.settings.bucket).key(self.key(key)).send().await;
@@ -117,7 +143,7 @@ impl Bucket {
         let mut looks = 0;
         let found = loop {
             looks += 1;
-            match self.head(key).await? {
+            match patiently(self.settings.request_timeout, || self.head(key)).await? {
                 None if looks < LOOKS => tokio::time::sleep(Duration::from_millis(100 << looks)).await,
                 other => break other,
             }

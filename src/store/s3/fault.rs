@@ -16,7 +16,8 @@ pub fn kind_of<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &Sd
         SdkError::DispatchFailure(failure) => {
             let text =
                 failure.as_connector_error().map_or_else(|| "the request could not be sent".to_owned(), |e| chain(e));
-            if failure.is_user() { StoreErrorKind::Other(text) } else { not_sent(text) }
+            let other = if failure.is_user() { StoreErrorKind::Other } else { StoreErrorKind::Unavailable };
+            no_credentials(&text).unwrap_or_else(|| other(text))
         }
         SdkError::ResponseError(answer) => {
             let status = answer.raw().status().as_u16();
@@ -24,15 +25,17 @@ pub fn kind_of<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &Sd
         }
         SdkError::ConstructionFailure(_) => {
             let text = std::error::Error::source(error).map_or_else(|| error.to_string(), chain);
-            if text.contains("credential") { StoreErrorKind::Denied(text) } else { StoreErrorKind::Other(text) }
+            no_credentials(&text).unwrap_or(StoreErrorKind::Other(text))
         }
         _ => StoreErrorKind::Other("the request failed".to_owned()),
     }
 }
 
-/// The SDK reports missing credentials as a request that could not be sent.
-fn not_sent(text: String) -> StoreErrorKind {
-    if text.contains("credential") { StoreErrorKind::Denied(text) } else { StoreErrorKind::Unavailable(text) }
+/// The SDK reports missing credentials as a request that could not be sent, and tells them by its text alone.
+fn no_credentials(text: &str) -> Option<StoreErrorKind> {
+    let why = text.rsplit("while loading credentials").next().unwrap_or(text).trim_matches([':', ' ', '.']);
+    let text = text.contains("credential").then(|| format!("no usable credentials were found: {why}"))?;
+    Some(StoreErrorKind::Denied(text))
 }
 
 fn of_answer(status: u16, code: Option<&str>, message: Option<&str>) -> StoreErrorKind {
@@ -50,6 +53,7 @@ fn of_answer(status: u16, code: Option<&str>, message: Option<&str>) -> StoreErr
         ("QuotaExceeded" | "XMinioStorageFull" | "StorageFull" | "InsufficientStorage", _) | (_, 507) => {
             StoreErrorKind::Full
         }
+        ("ConditionalRequestConflict" | "OperationAborted", _) => StoreErrorKind::Unavailable(text),
         ("BadDigest" | "InvalidDigest" | "XAmzContentSHA256Mismatch" | "XAmzContentChecksumMismatch", _) => {
             StoreErrorKind::Mismatch(text)
         }

@@ -13,6 +13,7 @@ mod sweep;
 mod upload;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -40,6 +41,7 @@ impl S3Store {
             settings: configured.clone(),
             cleanup: TaskTracker::new(),
             runtime: Handle::current(),
+            seen: AtomicBool::new(false),
         };
         Ok(Self { bucket: Arc::new(bucket) })
     }
@@ -52,14 +54,17 @@ impl Store for S3Store {
     }
 
     async fn begin(&self, key: &ObjectKey) -> Result<Box<dyn Upload>, StoreError> {
+        self.bucket.ensure_seen().await?;
         Ok(Box::new(S3Upload::new(Arc::clone(&self.bucket), key.clone())))
     }
 
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError> {
+        self.bucket.ensure_seen().await?;
         put::put(&self.bucket, key, bytes).await
     }
 
     async fn put_new(&self, key: &ObjectKey, bytes: Bytes) -> Result<bool, StoreError> {
+        self.bucket.ensure_seen().await?;
         put::put_new(&self.bucket, key, bytes).await
     }
 

@@ -64,20 +64,23 @@ impl Multipart {
     }
 
     async fn create(bucket: Arc<Bucket>, key: ObjectKey) -> Result<Self, StoreError> {
-        let request = bucket
-            .client
-            .create_multipart_upload()
-            .bucket(&bucket.settings.bucket)
-            .key(bucket.key(&key))
-            .set_server_side_encryption(bucket.encryption())
-            .set_ssekms_key_id(bucket.settings.kms_key_id.clone())
-            .set_storage_class(bucket.storage_class())
-            .set_checksum_algorithm(bucket.crc().then_some(ChecksumAlgorithm::Crc32C));
-        let answer = request.send().await.map_err(|error| bucket.error("write", key.as_str(), &error))?;
-        let Some(upload_id) = answer.upload_id else {
-            let kind = StoreErrorKind::Other("the service gave no upload id".to_owned());
-            return Err(bucket.fail("write", key.as_str(), kind));
-        };
+        let upload_id = patiently(bucket.settings.request_timeout, || async {
+            let request = bucket
+                .client
+                .create_multipart_upload()
+                .bucket(&bucket.settings.bucket)
+                .key(bucket.key(&key))
+                .set_server_side_encryption(bucket.encryption())
+                .set_ssekms_key_id(bucket.settings.kms_key_id.clone())
+                .set_storage_class(bucket.storage_class())
+                .set_checksum_algorithm(bucket.crc().then_some(ChecksumAlgorithm::Crc32C));
+            let answer = request.send().await.map_err(|error| bucket.error("write", key.as_str(), &error))?;
+            answer.upload_id.ok_or_else(|| {
+                let kind = StoreErrorKind::Other("the service gave no upload id".to_owned());
+                bucket.fail("write", key.as_str(), kind)
+            })
+        })
+        .await?;
         Ok(Self {
             target: Target { bucket, key, upload_id: upload_id.into() },
             parts: Vec::new(),
@@ -140,7 +143,8 @@ impl Multipart {
         self.parts.sort_by_key(|part| part.number);
         let target = self.target.clone();
         self.completing = true;
-        let missing = target.put_together(&self.parts).await?;
+        let patience = target.bucket.settings.request_timeout;
+        let missing = patiently(patience, || target.put_together(&self.parts)).await?;
         let etag = checksum::composite_etag(self.parts.iter().map(|part| part.sum));
         match target.bucket.verify(&target.key, self.bytes, &etag).await {
             // An answer that was lost, and the repeated request found the upload completed: the object decides.

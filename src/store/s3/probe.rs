@@ -10,7 +10,7 @@ pub async fn probe(store: &S3Store) -> Result<(), StoreError> {
     let bucket = &store.bucket;
     let key = probe::key();
     let bytes = bytes::Bytes::from(format!("Caretaker was here to see whether it can write: {key}\n"));
-    store.put(&key, bytes.clone()).await.map_err(needs("s3:PutObject, and s3:GetObject for HEAD"))?;
+    store.put(&key, bytes.clone()).await.map_err(needs("s3:PutObject"))?;
     let read = store.get(&key).await.map_err(needs("s3:GetObject"));
     let deleted = store.delete(&key).await.map_err(needs("s3:DeleteObject"));
     if read?.as_ref() != Some(&bytes) {
@@ -31,7 +31,10 @@ pub async fn probe(store: &S3Store) -> Result<(), StoreError> {
 fn needs(permission: &'static str) -> impl Fn(StoreError) -> StoreError {
     move |error| {
         let kind = match error.kind {
-            StoreErrorKind::Denied(text) => StoreErrorKind::Denied(format!("{text}; this needs {permission}")),
+            // Refused by the service, rather than by ourselves for want of credentials.
+            StoreErrorKind::Denied(text) if text.contains("HTTP 403") => {
+                StoreErrorKind::Denied(format!("{text}; this needs {permission}"))
+            }
             kind => kind,
         };
         StoreError { kind, ..error }

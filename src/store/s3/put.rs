@@ -8,12 +8,12 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumAlgorithm;
 use bytes::Bytes;
 
-use super::super::{ObjectKey, StoreError};
+use super::super::{ObjectKey, StoreError, StoreErrorKind};
 use super::bucket::Bucket;
 use super::checksum::{self, Sum};
 use super::retry::patiently;
 
-/// Writes an object, replacing what is there, and verifies it. Dropped before its end, it deletes the object.
+/// Writes an object, replacing what is there, and verifies it.
 pub async fn put(bucket: &Arc<Bucket>, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError> {
     let sum = checksum::md5(&bytes).await;
     patiently(bucket.settings.request_timeout, || async { send(bucket, key, &bytes, &sum, false).await.map(drop) })
@@ -33,7 +33,14 @@ pub async fn put_new(bucket: &Arc<Bucket>, key: &ObjectKey, bytes: Bytes) -> Res
         attempts.fetch_add(1, Ordering::Relaxed);
         send(bucket, key, &bytes, &sum, true).await
     })
-    .await?;
+    .await;
+    let taken = match taken {
+        // The service does not know the condition; it has been looked for above.
+        Err(error) if matches!(&error.kind, StoreErrorKind::Other(text) if text.starts_with("NotImplemented")) => {
+            send(bucket, key, &bytes, &sum, false).await?
+        }
+        other => other?,
+    };
     if !taken {
         // An attempt whose answer was lost may have been ours.
         let ours = attempts.load(Ordering::Relaxed) > 1

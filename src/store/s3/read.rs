@@ -65,7 +65,10 @@ impl Download {
             Some(answer) => answer,
             None => return Ok(download),
         };
-        let length = answer.content_length().and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+        let Some(length) = answer.content_length().and_then(|n| u64::try_from(n).ok()) else {
+            let text = "the service does not say how long the object is".to_owned();
+            return Err(download.fail(StoreErrorKind::Other(text)));
+        };
         download.size = offset + length;
         download.etag = answer.e_tag;
         download.body = Some(answer.body);
@@ -84,9 +87,14 @@ impl Download {
             .set_range((self.offset > 0).then(|| format!("bytes={}-", self.offset)));
         let error = match request.send().await {
             Ok(answer) => {
-                if self.offset > 0 && answer.content_range().is_none() {
+                let expected = format!("bytes {}-", self.offset);
+                if self.offset > 0 && !answer.content_range().is_some_and(|range| range.starts_with(&expected)) {
                     let text = "the service does not answer ranged reads".to_owned();
                     return Err(self.fail(StoreErrorKind::Other(text)));
+                }
+                // Not every service knows If-Match.
+                if self.etag.is_some() && answer.e_tag() != self.etag.as_deref() {
+                    return Err(self.replaced());
                 }
                 return Ok(Some(answer));
             }
@@ -94,9 +102,7 @@ impl Download {
         };
         match error.raw_response().map(|raw| raw.status().as_u16()) {
             Some(416) => Ok(None),
-            Some(412) => {
-                Err(self.fail(StoreErrorKind::Mismatch("the object was replaced while it was read".to_owned())))
-            }
+            Some(412) => Err(self.replaced()),
             _ => Err(self.bucket.error("read", self.key.as_str(), &error)),
         }
     }
@@ -154,6 +160,10 @@ impl Download {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    fn replaced(&self) -> StoreError {
+        self.fail(StoreErrorKind::Mismatch("the object was replaced while it was read".to_owned()))
     }
 
     fn fail(&self, kind: StoreErrorKind) -> StoreError {

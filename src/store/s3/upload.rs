@@ -30,6 +30,7 @@ pub struct S3Upload {
     stored: Vec<u64>,
     /// The one request of a small object is on its way.
     putting: bool,
+    /// A write failed or was cancelled.
     failed: bool,
     finished: bool,
 }
@@ -133,9 +134,13 @@ impl S3Upload {
 
     /// Gives up after an error, and removes what was sent.
     async fn fail(&mut self, error: StoreError) -> StoreError {
-        self.failed = true;
         self.remove().await;
         error
+    }
+
+    fn failed_before(&self) -> StoreError {
+        let kind = StoreErrorKind::Other("the upload has failed or was interrupted before".to_owned());
+        self.bucket.fail("write", self.key.as_str(), kind)
     }
 
     async fn remove(&mut self) {
@@ -160,9 +165,10 @@ async fn delete_all(bucket: &Bucket, keys: &[ObjectKey]) {
 impl Upload for S3Upload {
     async fn write(&mut self, mut chunk: Bytes) -> Result<(), StoreError> {
         if self.failed {
-            let kind = StoreErrorKind::Other("the upload has failed before".to_owned());
-            return Err(self.bucket.fail("write", self.key.as_str(), kind));
+            return Err(self.failed_before());
         }
+        // Until this is through: a write that is cancelled on the way leaves a hole.
+        self.failed = true;
         while !chunk.is_empty() {
             // Only when more is coming, so that the last part, however full, is known to be the last.
             if self.buffer.len() >= self.part_size()
@@ -172,13 +178,13 @@ impl Upload for S3Upload {
             }
             self.fill(&mut chunk);
         }
+        self.failed = false;
         Ok(())
     }
 
     async fn finish(mut self: Box<Self>) -> Result<Stored, StoreError> {
         if self.failed {
-            let kind = StoreErrorKind::Other("the upload has failed before".to_owned());
-            return Err(self.bucket.fail("write", self.key.as_str(), kind));
+            return Err(self.failed_before());
         }
         match self.send_rest().await {
             Ok(()) => {
