@@ -10,6 +10,7 @@
 //! ```
 #![allow(dead_code, unused_imports, reason = "not every capability needs every piece")]
 
+mod container;
 mod daemon;
 mod environment;
 mod outcome;
@@ -23,6 +24,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+pub use container::{Container, Machine, user_of};
 pub use daemon::Daemon;
 pub use environment::required;
 pub use outcome::{Outcome, run};
