@@ -50,7 +50,7 @@ fn machine(rows: u32, configuration: &str) -> Machine {
     // What an operator adds for a SQLite database in WAL mode; and a watchdog that barks within the test's patience.
     let drop_in = machine.path("/etc/systemd/system/caretaker.service.d");
     fs::create_dir_all(&drop_in).unwrap();
-    fs::write(drop_in.join("test.conf"), "[Service]\nReadWritePaths=/srv/notes\nWatchdogSec=4s\nRestartSec=100ms\n")
+    fs::write(drop_in.join("test.conf"), "[Service]\nReadWritePaths=/srv/notes\nWatchdogSec=10s\nRestartSec=100ms\n")
         .unwrap();
     machine
 }
@@ -127,7 +127,7 @@ fn systemd_starts_reloads_and_watches_the_daemon() {
     write_configuration(&file, &configuration("*/2 * * * * *"));
 
     // A daemon that hangs is killed and started again, and goes on.
-    container.run(&["kill", "-STOP", &pid]).succeeds();
+    container.run(&["sh", "-c", &format!("kill -STOP {pid}")]).succeeds();
     until("the watchdog to restart it", Duration::from_secs(60), || {
         let now = container.property(UNIT, "MainPID");
         now != "0" && now != pid && container.property(UNIT, "ActiveState") == "active"
