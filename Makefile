@@ -56,10 +56,12 @@ install:
 	'$(BINARY)' completions bash >'$(share)/bash-completion/completions/caretaker'
 	'$(BINARY)' completions zsh >'$(share)/zsh/site-functions/_caretaker'
 	'$(BINARY)' completions fish >'$(share)/fish/vendor_completions.d/caretaker.fish'
-	install -D -m 644 -t '$(share)/doc/caretaker' README.md ARCHITECTURE.md SECURITY.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE
+	install -D -m 644 -t '$(share)/doc/caretaker' README.md ARCHITECTURE.md CONTRIBUTING.md SECURITY.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE
 	install -D -m 644 -t '$(share)/doc/caretaker/docs' docs/*.md
-	install -D -m 644 -t '$(share)/doc/caretaker/config' config/caretaker.toml config/examples/*.toml
-	install -D -m 644 -t '$(share)/doc/caretaker/systemd' systemd/examples/*.conf
+	install -D -m 644 -t '$(share)/doc/caretaker/docs/decisions' docs/decisions/*.md
+	install -D -m 644 -t '$(share)/doc/caretaker/config' config/caretaker.toml
+	install -D -m 644 -t '$(share)/doc/caretaker/config/examples' config/examples/*.toml
+	install -D -m 644 -t '$(share)/doc/caretaker/systemd/examples' systemd/examples/*.conf
 # Into a running system: what a package's scripts would do.
 	@if [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ] && [ "$$(id -u)" = 0 ]; then \
 	  systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload; fi

@@ -1,6 +1,7 @@
 //! Caretaker's tests: one binary, one module per capability. `make test` runs them with the servers they need.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod documents;
 mod packaging;
 mod support;
 mod systemd;
