@@ -75,7 +75,11 @@ fn write_configuration(path: &Path, text: &str) {
 }
 
 fn wait_active(container: &Container) {
-    until("the unit to be active", Duration::from_secs(60), || container.property(UNIT, "ActiveState") == "active");
+    until("the unit to be active", Duration::from_secs(60), || {
+        let state = container.property(UNIT, "ActiveState");
+        assert_ne!(state, "failed", "the unit has failed");
+        state == "active"
+    });
 }
 
 /// The finished backups in the container's local store.

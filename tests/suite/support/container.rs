@@ -80,7 +80,7 @@ impl Machine {
         let leader = eventually("systemd-nspawn to start the container", patient(), || {
             let ended = nspawn.try_wait().unwrap();
             assert!(ended.is_none(), "no container can be run here: {}", fs::read_to_string(&log).unwrap());
-            child_of(&nspawn)
+            first_process(&nspawn)
         });
         let container = Container { machine: self, nspawn, leader };
         until("the container's systemd to be up", Duration::from_secs(60), || {
@@ -97,10 +97,17 @@ impl Drop for Machine {
     }
 }
 
-fn child_of(parent: &Child) -> Option<Pid> {
-    let path = format!("/proc/{0}/task/{0}/children", parent.id());
-    let children = fs::read_to_string(path).ok()?;
-    Pid::from_raw(children.split_whitespace().next()?.parse().ok()?)
+/// The first process of the container: that child of systemd-nspawn which is number 1 in a PID namespace of its own. Until
+/// it is there, there is another child that prepares things.
+fn first_process(nspawn: &Child) -> Option<Pid> {
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", nspawn.id())).ok()?;
+    children.split_whitespace().find_map(|child| {
+        let status = fs::read_to_string(format!("/proc/{child}/status")).ok()?;
+        let numbers: Vec<&str> =
+            status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_whitespace().collect();
+        let is_first = numbers.len() > 1 && numbers.last() == Some(&"1");
+        is_first.then(|| Pid::from_raw(child.parse().ok()?)).flatten()
+    })
 }
 
 impl Container {
@@ -143,7 +150,7 @@ impl Drop for Container {
         }
         // The first process of a PID namespace takes all others with it.
         let _ = rustix::process::kill_process(self.leader, Signal::KILL);
-        let _ = self.nspawn.wait();
+        let _ = super::outcome::wait(&mut self.nspawn, patient());
     }
 }
 
