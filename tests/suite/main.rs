@@ -3,3 +3,10 @@
 mod archive;
 mod config;
 mod store;
+//! Caretaker's tests: one binary, one module per capability. `make test` runs them with the servers they need.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod documents;
+mod packaging;
+mod support;
+mod systemd;
