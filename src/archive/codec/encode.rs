@@ -22,7 +22,7 @@ pub struct EncodeSpec {
     pub compression: Compression,
     /// Whom they are encrypted to; empty: they are not.
     pub recipients: Vec<Recipient>,
-    /// How many threads compress.
+    /// How many threads compress; fewer are used at the highest levels of zstd, where each needs much memory.
     pub threads: usize,
 }
 
@@ -109,8 +109,9 @@ impl<W: Write> Compressor<W> {
             Compression::Zstd(level) => {
                 let mut zstd = ZstdEncoder::new(output, level)?;
                 zstd.include_checksum(true)?;
-                zstd.multithread(u32::try_from(threads).unwrap_or(1).max(1))?;
-                zstd.set_parameter(CParameter::JobSize(job_size(level)))?;
+                let Effort { threads: most, job } = Effort::of(level);
+                zstd.multithread(u32::try_from(threads).unwrap_or(most).clamp(1, most))?;
+                zstd.set_parameter(CParameter::JobSize(job))?;
                 Self::Zstd(zstd)
             }
         })
@@ -125,14 +126,29 @@ impl<W: Write> Compressor<W> {
     }
 }
 
-/// How much of the input one thread compresses at a time: twice the window of zstd's table for large inputs (`clevels.h`
-/// in 1.5: 2 MiB up to level 8, 4 MiB up to 16, 8 MiB up to 19) rather than the default of four times, which would hold
-/// some 100 MiB at level 3 with four threads.
-fn job_size(level: i32) -> u32 {
-    match level {
-        ..=8 => 4 << 20,
-        9..=16 => 8 << 20,
-        _ => 16 << 20,
+/// How zstd's threads are kept from taking more memory than the rest of the process.
+struct Effort {
+    /// At most so many threads.
+    threads: u32,
+    /// How much of the input one thread compresses at a time.
+    job: u32,
+}
+
+impl Effort {
+    /// A thread was measured (zstd 1.5.7) to hold about 10 MiB at level 3, 20 at 9, 45 at 12, 75 at 15 and 100 at 19, so
+    /// that these limits keep the whole below 100 MiB up to level 13, and below 130 MiB at any level.
+    ///
+    /// Jobs are twice zstd's window up to level 8, and as large as it above (`clevels.h`: 2 MiB up to level 8, 4 up to
+    /// 16, 8 up to 19). zstd's default of four times the window would hold twice the memory for the same ratio (3.19 with
+    /// either on rows of uuids and JSON).
+    fn of(level: i32) -> Self {
+        match level {
+            ..=8 => Self { threads: u32::MAX, job: 4 << 20 },
+            9..=11 => Self { threads: 4, job: 4 << 20 },
+            12..=13 => Self { threads: 2, job: 4 << 20 },
+            14..=16 => Self { threads: 1, job: 4 << 20 },
+            _ => Self { threads: 1, job: 8 << 20 },
+        }
     }
 }
 
