@@ -1,12 +1,10 @@
-//! Caretaker's tests: one binary, one module per capability.
-
-mod archive;
-mod config;
-mod store;
 //! Caretaker's tests: one binary, one module per capability. `make test` runs them with the servers they need.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod archive;
+mod config;
 mod documents;
 mod packaging;
+mod store;
 mod support;
 mod systemd;
