@@ -1,1 +1,5 @@
-//! Room database.
+//! What is cared for: PostgreSQL servers and SQLite files. Connecting, asking, dumping, loading; nothing here knows
+//! of backups or stores.
+
+pub mod postgres;
+pub mod sqlite;

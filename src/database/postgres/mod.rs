@@ -1,0 +1,33 @@
+//! PostgreSQL: connections behind a gate, and the client tools as child processes.
+//!
+//! [`Postgres`] is the handle of one configured database. Everything that connects there, ours or a tool, holds a
+//! permit of its gate, so `max_connections` is a promise to the server's operator.
+
+mod connection;
+mod conninfo;
+mod control;
+mod copy;
+mod error;
+mod identity;
+mod large_object;
+mod passfile;
+mod process;
+mod server;
+mod sql;
+mod target;
+mod tls;
+mod tools;
+
+pub use connection::{Connection, Endpoint};
+pub use control::{Busy, ControlConnection, LockError, Snapshot};
+pub use copy::{CopySession, CopyStream};
+pub use error::{DatabaseError, DatabaseErrorKind};
+pub use identity::Identity;
+pub use process::{
+    ArchiveCheck, DumpEnd, DumpOptions, DumpProcess, Globals, ProcessError, ProcessErrorKind, RestoreEnd,
+    RestoreOptions, RestoreProcess, check_archive, globals,
+};
+pub use server::{Permit, Postgres, Reservation};
+pub use sql::{Identifier, IdentifierError};
+pub use target::NewDatabase;
+pub use tools::{Program, Tool, ToolError, Wanted, find, find_in};

@@ -1,0 +1,24 @@
+//! SQLite: copying a live database page for page, checking and reading the copy, putting one back.
+//!
+//! The copying goes through SQLite itself and nothing else. This process must never open and close a database file by
+//! other means: POSIX drops all of a process's locks on a file when any descriptor of it is closed, and with them the
+//! protection of a copy that is under way. Only `stat` is allowed.
+
+mod backup;
+mod check;
+mod copy;
+mod error;
+mod restore;
+mod source;
+mod steps;
+
+pub use backup::{CopyReport, backup};
+pub use check::{CheckReport, Finding, check};
+pub use copy::{RowView, SqliteCopy, Value};
+pub use error::{SqliteError, SqliteErrorKind};
+pub use restore::restore_into_new;
+
+/// The version of the SQLite built in: `3.51.1`.
+pub fn version() -> &'static str {
+    rusqlite::version()
+}
