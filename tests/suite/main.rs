@@ -1,1 +1,3 @@
 //! Caretaker's tests: one binary, one module per capability.
+
+mod database;
