@@ -98,9 +98,9 @@ fn copy(
             &mut to,
             Some(MOST_RESTARTS),
             progress,
-            // The step that began anew has just ended, so the pass began before this instant, and what it reads is the
-            // same until it ends: had there been a write in between, it would begin anew.
-            || at.set(Timestamp::now()),
+            // What a pass reads is the same from its first step to its last: had there been a write in between, it
+            // would have begun anew.
+            |instant| at.set(instant),
             cancel,
         )?;
         snapshot_at = at.get();
@@ -109,6 +109,10 @@ fn copy(
             Outcome::TooManyRestarts(steps) => {
                 first = steps;
                 locked_pass = true;
+                // Without a journal the pages of the abandoned pass cannot be undone: into a new file.
+                drop(to);
+                std::fs::remove_file(staging).map_err(|error| SqliteError::io(staging, "remove", error))?;
+                to = open_staging(staging)?;
                 held_pass(&source, &mut to, progress, &mut snapshot_at, cancel)?
             }
         }
@@ -140,7 +144,7 @@ fn held_pass(
     // BEGIN alone takes no snapshot; the first read does.
     source.connection.execute_batch("BEGIN").map_err(failed)?;
     source.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
-    let outcome = steps::copy(source, to, None, progress, || {}, cancel);
+    let outcome = steps::copy(source, to, None, progress, |_| {}, cancel);
     let ended = source.connection.execute_batch("ROLLBACK");
     match outcome? {
         Outcome::Done(steps) => ended.map(|()| steps).map_err(failed),

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use tokio_util::sync::CancellationToken;
@@ -30,13 +31,14 @@ pub(super) enum Outcome {
 }
 
 /// One copy of `from` into `to`. SQLite begins anew by itself when another process has written between two steps;
-/// `most_restarts` bounds that. `on_restart` learns of each.
+/// `most_restarts` bounds that. `on_restart` learns of
+/// each, with an instant just before the step that began anew.
 pub(super) fn copy(
     from: &Source,
     to: &mut Connection,
     most_restarts: Option<u32>,
     progress: &mut dyn FnMut(u64, u64),
-    mut on_restart: impl FnMut(),
+    mut on_restart: impl FnMut(Timestamp),
     cancel: &CancellationToken,
 ) -> Result<Outcome, SqliteError> {
     let path = from.path.as_path();
@@ -50,7 +52,7 @@ pub(super) fn copy(
         if cancel.is_cancelled() {
             return Err(SqliteError::new(path, "copy", SqliteErrorKind::Cancelled));
         }
-        let began = Instant::now();
+        let (began, instant) = (Instant::now(), Timestamp::now());
         let result = backup.step(pages_per_step).map_err(failed)?;
         let now = backup.progress();
         let total = now.pagecount.max(0).unsigned_abs();
@@ -72,7 +74,7 @@ pub(super) fn copy(
         // A step that does not get beyond the one before has begun at page one.
         if copied_before > 0 && copied <= copied_before {
             steps.restarts += 1;
-            on_restart();
+            on_restart(instant);
         }
         copied_before = copied;
         progress(u64::from(copied), u64::from(total));

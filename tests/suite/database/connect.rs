@@ -101,6 +101,14 @@ async fn demanded_tls_is_not_given_up() {
 }
 
 #[tokio::test]
+async fn a_missing_certificate_is_named() {
+    let mut server = server();
+    server.target.sslrootcert = Some("/nonexistent/ca.pem".into());
+    let error = refusal(&server.handle()).await;
+    assert!(matches!(&error.kind, Kind::Tls(text) if text.contains("/nonexistent/ca.pem")), "{error}");
+}
+
+#[tokio::test]
 async fn a_unix_socket_and_server_options_work() {
     let mut server = server();
     server.target.hosts = vec![(env("CARETAKER_TEST_PG_SOCKET"), port())];

@@ -89,13 +89,27 @@ impl Writer {
     }
 }
 
-/// The same from a process of its own.
-fn writing_process(path: &Path) -> Child {
-    let script = format!(
-        "while :; do echo 'INSERT INTO ticks (a, b) VALUES (7, 7);'; sleep 0.02; done | sqlite3 -cmd '.timeout 60000' \"{}\"",
-        path.display()
-    );
-    Command::new("sh").args(["-c", &script]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+/// The same from a process of its own, for ten seconds at most.
+struct WritingProcess(Child);
+
+impl WritingProcess {
+    fn start(path: &Path) -> Self {
+        let script = format!(
+            "i=0; while [ $i -lt 500 ]; do echo 'INSERT INTO ticks (a, b) VALUES (7, 7);'; i=$((i + 1)); sleep 0.02; done |
+             sqlite3 -cmd '.timeout 60000' '{}'",
+            path.display()
+        );
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(std::os::unix::process::CommandExt::process_group(&mut command, 0).spawn().unwrap())
+    }
+}
+
+impl Drop for WritingProcess {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.0.id())]).status();
+        let _ = self.0.wait();
+    }
 }
 
 fn size() -> u64 {
@@ -106,13 +120,12 @@ fn size() -> u64 {
 async fn a_wal_database_under_writers_is_copied_in_one_pass_and_nobody_waits() {
     let folder = folder();
     let source = big(&folder, "wal", size());
-    let mut process = writing_process(&source);
+    let process = WritingProcess::start(&source);
     let writer = Writer::start(&source);
     let staging = folder.path().join("copy");
     let report = copy(&source, &staging).await.unwrap();
     let (longest, writes) = writer.stop();
-    process.kill().unwrap();
-    process.wait().unwrap();
+    drop(process);
     eprintln!("{report:?}; longest writer wait {longest:?} of {writes} writes");
     assert_eq!((report.journal_mode.as_str(), report.restarts, report.locked_pass), ("wal", 0, false));
     assert!(longest < Duration::from_secs(1), "{longest:?}");
@@ -257,7 +270,7 @@ async fn damage_and_orphans_are_found_and_bounded() {
     let folder = folder();
     let source = database(
         &folder,
-        "CREATE TABLE parent (id INTEGER PRIMARY KEY); CREATE TABLE child (p REFERENCES parent(id));
+        "PRAGMA foreign_keys = OFF; CREATE TABLE parent (id INTEGER PRIMARY KEY); CREATE TABLE child (p REFERENCES parent(id));
          CREATE TABLE filler (v); CREATE INDEX i ON filler (v);
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250) INSERT INTO child SELECT i FROM n;
          INSERT INTO filler SELECT randomblob(500) FROM child;",
