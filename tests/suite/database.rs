@@ -7,3 +7,4 @@ mod dump;
 mod restore;
 mod sqlite;
 mod support;
+mod tls;

@@ -129,6 +129,10 @@ impl Postgres {
             let deadline = Duration::from_secs(self.target.connect_timeout.max(1));
             let error = match tokio::time::timeout(deadline, PgConnection::connect_with(&options)).await {
                 Ok(Ok(connection)) => return Ok((connection, *meaning)),
+                // rustls reports a refused certificate as an error of the socket.
+                Ok(Err(sqlx::Error::Io(error))) if error.kind() == std::io::ErrorKind::InvalidData => {
+                    DatabaseError::new(&self.name, "connect", DatabaseErrorKind::Tls(error.to_string()))
+                }
                 Ok(Err(error)) => DatabaseError::from_sqlx(&self.name, "connect", error),
                 Err(_) => {
                     let kind = DatabaseErrorKind::Timeout(deadline.as_secs());
