@@ -3,6 +3,7 @@
 
 mod archive;
 mod config;
+mod database;
 mod documents;
 mod packaging;
 mod store;

@@ -121,7 +121,7 @@ impl Postgres {
 
     async fn connect_to(&self, host: &str, port: u16, purpose: &str) -> Result<(PgConnection, SslMode), DatabaseError> {
         let password = self.password(host, port).await?;
-        let files = TlsFiles::of(&self.target);
+        let files = self.tls_files(host).await?;
         let attempts = tls::attempts(self.target.sslmode, files.root.is_some(), host.starts_with('/'));
         let mut first_error = None;
         for (mode, meaning) in attempts {
@@ -129,6 +129,10 @@ impl Postgres {
             let deadline = Duration::from_secs(self.target.connect_timeout.max(1));
             let error = match tokio::time::timeout(deadline, PgConnection::connect_with(&options)).await {
                 Ok(Ok(connection)) => return Ok((connection, *meaning)),
+                // rustls reports a refused certificate as an error of the socket.
+                Ok(Err(sqlx::Error::Io(error))) if error.kind() == std::io::ErrorKind::InvalidData => {
+                    DatabaseError::new(&self.name, "connect", DatabaseErrorKind::Tls(error.to_string()))
+                }
                 Ok(Err(error)) => DatabaseError::from_sqlx(&self.name, "connect", error),
                 Err(_) => {
                     let kind = DatabaseErrorKind::Timeout(deadline.as_secs());
@@ -183,6 +187,20 @@ impl Postgres {
             options = options.ssl_client_cert(cert).ssl_client_key(key);
         }
         Ok(options)
+    }
+
+    /// The TLS files for this host, readable; none where TLS is not spoken.
+    async fn tls_files(&self, host: &str) -> Result<TlsFiles, DatabaseError> {
+        if host.starts_with('/') || self.target.sslmode == SslMode::Disable {
+            return Ok(TlsFiles::default());
+        }
+        let target = Arc::clone(&self.target);
+        let looked = tokio::task::spawn_blocking(move || {
+            let files = TlsFiles::of(&target);
+            files.unreadable().map_or(Ok(files), Err)
+        });
+        let files = looked.await.unwrap_or_else(|panic| Err(panic.to_string()));
+        files.map_err(|why| DatabaseError::new(&self.name, "connect", DatabaseErrorKind::Tls(why)))
     }
 
     /// The password, read anew.

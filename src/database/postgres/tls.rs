@@ -44,6 +44,16 @@ impl TlsFiles {
         // sqlx wants both or none.
         if cert.is_some() && key.is_some() { Self { root, cert, key } } else { Self { root, cert: None, key: None } }
     }
+
+    /// The first file that cannot be read, and why. The driver would report it like a connection that was cut.
+    pub fn unreadable(&self) -> Option<String> {
+        let named = [("sslrootcert", &self.root), ("sslcert", &self.cert), ("sslkey", &self.key)];
+        named.into_iter().find_map(|(name, path)| {
+            let path = path.as_ref()?;
+            let error = std::fs::File::open(path).err()?;
+            Some(format!("cannot read {name} {}: {error}", path.display()))
+        })
+    }
 }
 
 /// The modes to try one after the other. sqlx takes `allow` for `disable`, and does not fall back to plain text under

@@ -90,19 +90,17 @@ fn copy(
 
     let held = source.journal_mode == "wal";
     let steps = if held {
-        held_pass(path, &source, &mut to, progress, &mut snapshot_at, cancel)?
+        held_pass(&source, &mut to, progress, &mut snapshot_at, cancel)?
     } else {
         let at = std::cell::Cell::new(snapshot_at);
         let outcome = steps::copy(
-            path,
-            &source.connection,
+            &source,
             &mut to,
-            source.page_size,
             Some(MOST_RESTARTS),
             progress,
-            // The step that began anew has just ended, so the pass began before this instant, and what it reads is the
-            // same until it ends: had there been a write in between, it would begin anew.
-            || at.set(Timestamp::now()),
+            // What a pass reads is the same from its first step to its last: had there been a write in between, it
+            // would have begun anew.
+            |instant| at.set(instant),
             cancel,
         )?;
         snapshot_at = at.get();
@@ -111,7 +109,11 @@ fn copy(
             Outcome::TooManyRestarts(steps) => {
                 first = steps;
                 locked_pass = true;
-                held_pass(path, &source, &mut to, progress, &mut snapshot_at, cancel)?
+                // Without a journal the pages of the abandoned pass cannot be undone: into a new file.
+                drop(to);
+                std::fs::remove_file(staging).map_err(|error| SqliteError::io(staging, "remove", error))?;
+                to = open_staging(staging)?;
+                held_pass(&source, &mut to, progress, &mut snapshot_at, cancel)?
             }
         }
     };
@@ -131,19 +133,18 @@ fn copy(
 
 /// One pass under a read transaction.
 fn held_pass(
-    path: &Path,
     source: &Source,
     to: &mut Connection,
     progress: &mut dyn FnMut(u64, u64),
     snapshot_at: &mut Timestamp,
     cancel: &CancellationToken,
 ) -> Result<Steps, SqliteError> {
-    let failed = |error: rusqlite::Error| SqliteError::sqlite(path, "copy", &error);
+    let failed = |error: rusqlite::Error| SqliteError::sqlite(&source.path, "copy", &error);
     *snapshot_at = Timestamp::now();
     // BEGIN alone takes no snapshot; the first read does.
     source.connection.execute_batch("BEGIN").map_err(failed)?;
     source.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
-    let outcome = steps::copy(path, &source.connection, to, source.page_size, None, progress, || {}, cancel);
+    let outcome = steps::copy(source, to, None, progress, |_| {}, cancel);
     let ended = source.connection.execute_batch("ROLLBACK");
     match outcome? {
         Outcome::Done(steps) => ended.map(|()| steps).map_err(failed),

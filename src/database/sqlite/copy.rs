@@ -61,8 +61,6 @@ impl SqliteCopy {
         let connection = Connection::open_with_flags(immutable_uri(path), flags).map_err(failed)?;
         let cancel = cancel.clone();
         connection.progress_handler(INSTRUCTIONS, Some(move || cancel.is_cancelled())).map_err(failed)?;
-        // One sequential reading of every page: a larger window of the file helps, more cache does not.
-        connection.execute_batch("PRAGMA mmap_size = 1073741824").map_err(failed)?;
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
         Ok(Self { connection, path: path.to_owned() })
     }

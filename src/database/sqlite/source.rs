@@ -14,6 +14,7 @@ pub(super) const BUSY_WAIT: Duration = Duration::from_secs(30);
 
 /// An open source.
 pub(super) struct Source {
+    pub path: PathBuf,
     pub connection: Connection,
     /// `wal`, `delete`, `truncate`, `persist`, `memory`, `off`.
     pub journal_mode: String,
@@ -72,5 +73,5 @@ pub(super) fn open(path: &Path) -> Result<Source, SqliteError> {
                 .to_owned(),
         );
     }
-    Ok(Source { connection, journal_mode, page_size, notes })
+    Ok(Source { path: path.to_owned(), connection, journal_mode, page_size, notes })
 }

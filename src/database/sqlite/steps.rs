@@ -1,14 +1,14 @@
 //! The online backup API, step by step.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use tokio_util::sync::CancellationToken;
 
 use super::error::{SqliteError, SqliteErrorKind};
-use super::source::BUSY_WAIT;
+use super::source::{BUSY_WAIT, Source};
 
 /// What one step copies, in bytes: about 10 ms of work between two looks at the cancel flag, and under a rollback journal
 /// the time a writer waits.
@@ -31,20 +31,20 @@ pub(super) enum Outcome {
 }
 
 /// One copy of `from` into `to`. SQLite begins anew by itself when another process has written between two steps;
-/// `most_restarts` bounds that. `on_restart` learns of each.
+/// `most_restarts` bounds that. `on_restart` learns of
+/// each, with an instant just before the step that began anew.
 pub(super) fn copy(
-    path: &Path,
-    from: &Connection,
+    from: &Source,
     to: &mut Connection,
-    page_size: u32,
     most_restarts: Option<u32>,
     progress: &mut dyn FnMut(u64, u64),
-    mut on_restart: impl FnMut(),
+    mut on_restart: impl FnMut(Timestamp),
     cancel: &CancellationToken,
 ) -> Result<Outcome, SqliteError> {
+    let path = from.path.as_path();
     let failed = |error: rusqlite::Error| SqliteError::sqlite(path, "copy", &error);
-    let backup = Backup::new(from, to).map_err(failed)?;
-    let pages_per_step = i32::try_from(STEP_BYTES / page_size.max(512)).unwrap_or(1).max(1);
+    let backup = Backup::new(&from.connection, to).map_err(failed)?;
+    let pages_per_step = i32::try_from(STEP_BYTES / from.page_size.max(512)).unwrap_or(1).max(1);
     let mut steps = Steps::default();
     let mut copied_before = 0;
     let mut busy_since = None;
@@ -52,7 +52,7 @@ pub(super) fn copy(
         if cancel.is_cancelled() {
             return Err(SqliteError::new(path, "copy", SqliteErrorKind::Cancelled));
         }
-        let began = Instant::now();
+        let (began, instant) = (Instant::now(), Timestamp::now());
         let result = backup.step(pages_per_step).map_err(failed)?;
         let now = backup.progress();
         let total = now.pagecount.max(0).unsigned_abs();
@@ -74,7 +74,7 @@ pub(super) fn copy(
         // A step that does not get beyond the one before has begun at page one.
         if copied_before > 0 && copied <= copied_before {
             steps.restarts += 1;
-            on_restart();
+            on_restart(instant);
         }
         copied_before = copied;
         progress(u64::from(copied), u64::from(total));

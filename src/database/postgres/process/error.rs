@@ -18,11 +18,11 @@ pub struct ProcessError {
     /// The database's name in the configuration.
     pub database: String,
     /// `exit status: 1`, `signal: 9 (SIGKILL)`, `did not start`.
-    pub ended: String,
+    pub ended: Box<str>,
     /// What happened.
     pub kind: ProcessErrorKind,
     /// The last lines of its standard error.
-    pub stderr: Vec<String>,
+    pub stderr: Box<[String]>,
     /// The system's or server's own error.
     #[source]
     pub source: Option<Cause>,
@@ -72,9 +72,9 @@ impl ProcessError {
         Self {
             tool,
             database: database.to_owned(),
-            ended: "did not start".to_owned(),
+            ended: "did not start".into(),
             kind: ProcessErrorKind::NotStarted,
-            stderr: Vec::new(),
+            stderr: Box::default(),
             source: Some(source.into()),
         }
     }
@@ -82,8 +82,8 @@ impl ProcessError {
     /// An error from how it ended.
     pub(super) fn ended(tool: &'static str, database: &str, status: ExitStatus, stderr: Vec<String>) -> Self {
         let kind = classify(status, &stderr);
-        let ended = status.to_string();
-        Self { tool, database: database.to_owned(), ended, kind, stderr, source: None }
+        let ended = status.to_string().into();
+        Self { tool, database: database.to_owned(), ended, kind, stderr: stderr.into(), source: None }
     }
 }
 

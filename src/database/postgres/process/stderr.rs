@@ -80,8 +80,11 @@ impl<S: LineSink + Default> Collector<S> {
 
     /// What was said, once the child has ended. A grandchild that still holds the pipe is not waited for.
     pub async fn finish(&mut self) -> S {
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), &mut self.task).await;
-        self.task.abort();
+        // Once finished it must not be awaited again.
+        if !self.task.is_finished() {
+            let _ = tokio::time::timeout(std::time::Duration::from_secs(2), &mut self.task).await;
+            self.task.abort();
+        }
         std::mem::take(&mut *self.sink.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
