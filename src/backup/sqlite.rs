@@ -19,9 +19,8 @@ const READ: usize = 256 * 1024;
 
 /// What a dry run can tell.
 pub(super) async fn plan(path: &Path) -> Result<Value, Failure> {
-    let found = tokio::fs::metadata(path).await;
-    let size = found.map_err(|error| Failure::new(format!("cannot look at {}: {error}", path.display())))?.len();
-    Ok(json!({"source": format!("SQLite {}, {} bytes", path.display(), size)}))
+    let found = sqlite::probe(path).await?;
+    Ok(json!({"source": format!("SQLite {}, {} bytes, journal mode {}", path.display(), found.bytes, found.journal_mode)}))
 }
 
 /// Copies the database into staging, checks it, and stores the copy.

@@ -108,7 +108,7 @@ pub(super) async fn online(_command: &ConfigCommand, scene: &Scene<'_>) -> Resul
     }
     let servers = Servers::new(&scene.config);
     for (name, database) in &scene.config.databases {
-        let tried = try_database(name, database, &servers).await;
+        let tried = try_database(name, database, &servers, scene.config.daemon.pg_bindir.as_deref()).await;
         let (text, tried) = match tried {
             Ok(text) => (text, Ok(())),
             Err(failure) => (String::new(), Err(failure)),
@@ -141,6 +141,7 @@ async fn try_database(
     name: &crate::config::DatabaseName,
     database: &crate::config::Database,
     servers: &Servers,
+    pg_bindir: Option<&Path>,
 ) -> Result<String, Failure> {
     use crate::config::DatabaseKind;
     use crate::database::{postgres, sqlite};
@@ -151,13 +152,12 @@ async fn try_database(
             let identity = connection.identify().await?;
             connection.close().await;
             let wanted = postgres::Wanted::to_dump(identity.major);
-            let tool = postgres::find(postgres::Program::PgDump, wanted, None).await?;
+            let tool = postgres::find(postgres::Program::PgDump, wanted, pg_bindir).await?;
             Ok(format!("PostgreSQL {} as {}, to be dumped by {}", identity.version, identity.user, tool.version))
         }
         DatabaseKind::Sqlite(target) => {
-            let path = target.path.clone();
-            let found = sqlite::probe(&path).await?;
-            Ok(format!("SQLite, {found}"))
+            let found = sqlite::probe(&target.path).await?;
+            Ok(format!("SQLite file of {} bytes, journal mode {}", found.bytes, found.journal_mode))
         }
     }
 }

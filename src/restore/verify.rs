@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::source::BackupSource;
 use super::RestoreContext;
-use crate::archive::manifest::{Object, SourceKind};
+use crate::archive::manifest::Object;
 use crate::config::SqliteCheck;
 use crate::database::{postgres, sqlite};
 use crate::run::Failure;

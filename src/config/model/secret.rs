@@ -1,8 +1,6 @@
 //! Where a secret comes from. The secret itself is never part of the configuration, so it cannot leak with it.
 
-use std::path::{Path, PathBuf};
-
-use secrecy::SecretString;
+use std::path::PathBuf;
 
 use crate::fault::Fault;
 
@@ -78,26 +76,4 @@ impl Fault for SecretError {
     fn retryable(&self) -> bool {
         false
     }
-}
-
-impl SecretSource {
-    /// Reads the secret anew.
-    pub fn read(&self) -> Result<SecretString, SecretError> {
-        match self {
-            Self::File(path) => read_file(path),
-            Self::Credential(name) => {
-                let folder = std::env::var_os("CREDENTIALS_DIRECTORY")
-                    .map_or_else(|| PathBuf::from("/etc/caretaker/credentials"), PathBuf::from);
-                read_file(&folder.join(name))
-            }
-            Self::Inline(Redacted(text)) => Ok(SecretString::from(text.clone())),
-        }
-    }
-}
-
-fn read_file(path: &Path) -> Result<SecretString, SecretError> {
-    let bytes = std::fs::read(path).map_err(|source| SecretError::Read { path: path.to_owned(), source })?;
-    let text = String::from_utf8(bytes).map_err(|_| SecretError::NotText { path: path.to_owned() })?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(SecretString::from(text.strip_suffix('\r').unwrap_or(text)))
 }

@@ -8,6 +8,7 @@ mod backup;
 mod check;
 mod copy;
 mod error;
+mod probe;
 mod restore;
 mod source;
 mod steps;
@@ -16,6 +17,7 @@ pub use backup::{CopyReport, backup};
 pub use check::{CheckReport, Finding, check};
 pub use copy::{RowView, SqliteCopy, Value};
 pub use error::{SqliteError, SqliteErrorKind};
+pub use probe::{Probe, probe};
 pub use restore::restore_into_new;
 
 /// The version of the SQLite built in: `3.51.1`.
