@@ -123,7 +123,8 @@ impl Job {
             Ok(Some(((removed, errors), overdue))) => {
                 summary["pruned"] = json!(removed);
                 warnings.extend(overdue.into_iter().map(|text| format!("older than max_age and kept: {text}")));
-                warnings.extend(errors.iter().map(|e| format!("{} not removed from {}: {}", e.backup, e.store, e.error)));
+                warnings
+                    .extend(errors.iter().map(|e| format!("{} not removed from {}: {}", e.backup, e.store, e.error)));
             }
             Err(failure) => warnings.push(format!("retention did not run: {failure}")),
         }

@@ -10,8 +10,8 @@ use super::take::{Contents, Making, Wish};
 use crate::archive::fingerprint::DumpReader;
 use crate::archive::manifest::{Object, Source, SourceKind};
 use crate::database::postgres::{
-    Connection, ControlConnection, DumpOptions, DumpProcess, Globals, Identity, Postgres, Program, Snapshot, Tool, Wanted,
-    find, globals,
+    Connection, ControlConnection, DumpOptions, DumpProcess, Globals, Identity, Postgres, Program, Snapshot, Tool,
+    Wanted, find, globals,
 };
 use crate::run::Failure;
 
@@ -67,8 +67,8 @@ pub(super) async fn dump(making: &mut Making<'_>) -> Result<Contents, Failure> {
     let snapshot = control.export_snapshot().await?;
     let options = DumpOptions { snapshot: Some(snapshot.id.clone()), lock_wait_timeout: None };
     let (run, staging) = (&making.context.run_id, &making.context.staging);
-    let dump =
-        DumpProcess::start(&pg_dump, &postgres, control.endpoint(), reservation.take()?, &options, run, staging).await?;
+    let dump = DumpProcess::start(&pg_dump, &postgres, control.endpoint(), reservation.take()?, &options, run, staging)
+        .await?;
     let dumped = stream(making, dump, &mut control, &snapshot).await;
     control.close().await;
     let (object, fingerprint, said) = dumped?;
@@ -185,10 +185,7 @@ async fn store_roles(making: &mut Making<'_>, roles: Vec<u8>) -> Result<Object, 
     Ok(object)
 }
 
-async fn until_cancelled<T>(
-    making: &Making<'_>,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+async fn until_cancelled<T>(making: &Making<'_>, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::select! {
         done = work => done,
         () = making.context.cancel.cancelled() => Err(Failure::new("cancelled")),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{destination, remains};
 use super::retention::{self, Candidate, Standing};
+use super::{destination, remains};
 use crate::archive::BackupId;
 use crate::archive::manifest::Purpose;
 use crate::config::{BackupJob, Config, JobKind, JobName, StoreName};
@@ -85,7 +85,11 @@ fn candidate(backup: &Backup) -> Result<Candidate, Failure> {
 /// Removes what the plan lets go: per store the manifest first, then the objects, then the catalogue's entry. Returns
 /// how many backups are gone, and which copies could not be removed; those are tried again next time. The caller holds
 /// the job's lease.
-pub async fn apply_prune(plan: &PrunePlan, config: &Config, state: &State) -> Result<(usize, Vec<PruneError>), Failure> {
+pub async fn apply_prune(
+    plan: &PrunePlan,
+    config: &Config,
+    state: &State,
+) -> Result<(usize, Vec<PruneError>), Failure> {
     let mut stores = BTreeMap::new();
     let (mut gone, mut errors) = (0, Vec::new());
     for verdict in plan.retention.verdicts.iter().filter(|verdict| !verdict.keep) {

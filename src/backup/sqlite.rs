@@ -20,7 +20,9 @@ const READ: usize = 256 * 1024;
 /// What a dry run can tell.
 pub(super) async fn plan(path: &Path) -> Result<Value, Failure> {
     let found = sqlite::probe(path).await?;
-    Ok(json!({"source": format!("SQLite {}, {} bytes, journal mode {}", path.display(), found.bytes, found.journal_mode)}))
+    Ok(
+        json!({"source": format!("SQLite {}, {} bytes, journal mode {}", path.display(), found.bytes, found.journal_mode)}),
+    )
 }
 
 /// Copies the database into staging, checks it, and stores the copy.

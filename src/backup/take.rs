@@ -12,9 +12,11 @@ use super::destination::{Destination, open_all};
 use super::fanout::Fanout;
 use super::layout::{MANIFEST, object_key};
 use super::{postgres, remains, sqlite};
-use crate::archive::codec::{EncodeSpec, Encoded, Encoder, Recipient, object_name};
-use crate::archive::manifest::{FORMAT_VERSION, Fingerprint, LargeObject, Manifest, Object, Purpose, Source, SourceKind, Table, Tools};
 use crate::archive::BackupId;
+use crate::archive::codec::{EncodeSpec, Encoded, Encoder, Recipient, object_name};
+use crate::archive::manifest::{
+    FORMAT_VERSION, Fingerprint, LargeObject, Manifest, Object, Purpose, Source, SourceKind, Table, Tools,
+};
 use crate::config::{BackupJob, Config, Database, DatabaseKind};
 use crate::database::Servers;
 use crate::run::{Failure, PlanView, RunContext};
@@ -41,7 +43,8 @@ impl Wish<'_> {
     }
 
     fn encode_spec(&self) -> Result<EncodeSpec, Failure> {
-        let recipients = self.settings.encrypt_to.iter().map(|key| key.parse::<Recipient>()).collect::<Result<_, _>>()?;
+        let recipients =
+            self.settings.encrypt_to.iter().map(|key| key.parse::<Recipient>()).collect::<Result<_, _>>()?;
         Ok(EncodeSpec { compression: self.settings.compression, recipients, threads: EncodeSpec::default_threads() })
     }
 }
@@ -83,11 +86,9 @@ impl Taken {
     /// What is wrong with the database itself.
     pub(super) fn damage(&self) -> Option<Failure> {
         let first = self.damage.first()?;
-        Some(
-            Failure::new(format!("the database is damaged ({} findings): {first}", self.damage.len())).hint(
-                "the backup is stored as it is, does not count as good, and pushes no older one out; see `backup show`",
-            ),
-        )
+        Some(Failure::new(format!("the database is damaged ({} findings): {first}", self.damage.len())).hint(
+            "the backup is stored as it is, does not count as good, and pushes no older one out; see `backup show`",
+        ))
     }
 
     pub(super) fn summary(&self) -> Value {
@@ -269,7 +270,8 @@ impl Making<'_> {
         self.context.progress.phase("seal");
         let damage = contents.damage.clone();
         let manifest = self.manifest(contents);
-        let text = serde_json::to_string_pretty(&manifest).map_err(|error| Failure::new(format!("manifest: {error}")))?;
+        let text =
+            serde_json::to_string_pretty(&manifest).map_err(|error| Failure::new(format!("manifest: {error}")))?;
         let state = &self.context.state;
         if self.wish.catalogued {
             state.set_manifest(self.id.as_str(), &text).await?;

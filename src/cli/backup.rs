@@ -201,9 +201,10 @@ async fn show(id: &str, scene: &Scene<'_>) -> Result<Exit, CliError> {
         output.line(format!("{} {warning}", output.warn("warning:")));
     }
     output.line("");
-    let objects = manifest.objects.iter().map(|object| {
-        vec![object.name.clone(), bytes(object.bytes), bytes(object.plain_bytes), object.sha256.clone()]
-    });
+    let objects = manifest
+        .objects
+        .iter()
+        .map(|object| vec![object.name.clone(), bytes(object.bytes), bytes(object.plain_bytes), object.sha256.clone()]);
     output.table(&["object", "stored", "plain", "sha256 of the stored bytes"], objects.collect());
     output.line("");
     let tables = manifest.tables.iter().map(|table| {
@@ -302,7 +303,12 @@ fn tell(backup: &Backup, reports: &[CopyReport], unreachable: &[(String, Failure
     for report in reports {
         let readable = report.readable.as_ref().map_or(String::new(), |by| format!(", read to its end by {by}"));
         if report.is_good() {
-            output.line(format!("{} {} in {}: every hash is right{readable}", output.good("good"), backup.id, report.store));
+            output.line(format!(
+                "{} {} in {}: every hash is right{readable}",
+                output.good("good"),
+                backup.id,
+                report.store
+            ));
         }
         for problem in &report.problems {
             output.line(format!("{} {} in {}: {problem}", output.bad("BAD"), backup.id, report.store));
@@ -381,7 +387,13 @@ async fn prune(job: Option<&str>, apply: bool, yes: bool, scene: &Scene<'_>) -> 
     }
     scene.output.json(&json!({"plans": shown, "applied": true, "deleted": gone, "errors": errors}));
     for error in &errors {
-        scene.output.line(format!("{} {} in {}: {}", scene.output.bad("not deleted"), error.backup, error.store, error.error));
+        scene.output.line(format!(
+            "{} {} in {}: {}",
+            scene.output.bad("not deleted"),
+            error.backup,
+            error.store,
+            error.error
+        ));
     }
     scene.output.line(format!("{gone} deleted"));
     Ok(if errors.is_empty() { Exit::Done } else { Exit::Failed })
@@ -393,7 +405,8 @@ fn show_plan(plan: &backup::PrunePlan, scene: &Scene<'_>) -> Value {
     output.line(output.strong(&plan.job));
     let now = Timestamp::now();
     let rows = plan.retention.verdicts.iter().map(|verdict| {
-        let started = plan.backups.iter().find(|backup| backup.id == verdict.id.as_str()).map(|backup| backup.started_at);
+        let started =
+            plan.backups.iter().find(|backup| backup.id == verdict.id.as_str()).map(|backup| backup.started_at);
         vec![
             if verdict.keep { output.good("keep") } else { output.bad("delete") },
             verdict.id.to_string(),

@@ -17,7 +17,8 @@ pub(super) fn shell(shell: clap_complete::Shell, output: &Output) -> Exit {
 
 pub(super) fn man(dir: &Path, output: &Output) -> Result<Exit, CliError> {
     let written = std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir));
-    written.map_err(|error| CliError::failed(format!("cannot write the manual pages to {}: {error}", dir.display())))?;
+    written
+        .map_err(|error| CliError::failed(format!("cannot write the manual pages to {}: {error}", dir.display())))?;
     output.line(format!("manual pages written to {}", dir.display()));
     Ok(Exit::Done)
 }

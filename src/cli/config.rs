@@ -104,7 +104,12 @@ pub(super) async fn online(_command: &ConfigCommand, scene: &Scene<'_>) -> Resul
             let store = store::open(settings).await?;
             store.probe().await
         };
-        rows.push(("store", settings.name.to_string(), "wrote, read back, deleted".to_owned(), tried.await.map_err(Failure::from)));
+        rows.push((
+            "store",
+            settings.name.to_string(),
+            "wrote, read back, deleted".to_owned(),
+            tried.await.map_err(Failure::from),
+        ));
     }
     let servers = Servers::new(&scene.config);
     for (name, database) in &scene.config.databases {
@@ -129,7 +134,9 @@ pub(super) async fn online(_command: &ConfigCommand, scene: &Scene<'_>) -> Resul
                 if let Some(hint) = &failure.hint {
                     scene.output.line(format!("  hint: {hint}"));
                 }
-                report.push(json!({"kind": kind, "name": name, "ok": false, "detail": failure.message, "hint": failure.hint}));
+                report.push(
+                    json!({"kind": kind, "name": name, "ok": false, "detail": failure.message, "hint": failure.hint}),
+                );
             }
         }
     }

@@ -48,8 +48,9 @@ pub(super) async fn reload(scene: &Scene<'_>) -> Result<Exit, CliError> {
     let id = Uuid::now_v7().to_string();
     state.request_reload(&id, Timestamp::now()).await?;
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(none)?;
-    kill_process(pid, Signal::HUP)
-        .map_err(|error| CliError::failed(format!("cannot signal the daemon (process {}): {error}", pid.as_raw_nonzero())))?;
+    kill_process(pid, Signal::HUP).map_err(|error| {
+        CliError::failed(format!("cannot signal the daemon (process {}): {error}", pid.as_raw_nonzero()))
+    })?;
     let deadline = tokio::time::Instant::now() + ANSWER_WITHIN;
     while tokio::time::Instant::now() < deadline {
         if let Some(answer) = state.reload_answer(&id).await? {
@@ -58,7 +59,10 @@ pub(super) async fn reload(scene: &Scene<'_>) -> Result<Exit, CliError> {
                 scene.output.json(&serde_json::json!({"reloaded": true, "message": answer.message}));
                 return Ok(Exit::Done);
             }
-            return Err(CliError::usage(format!("not reloaded, the old configuration stays in force: {}", answer.message)));
+            return Err(CliError::usage(format!(
+                "not reloaded, the old configuration stays in force: {}",
+                answer.message
+            )));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

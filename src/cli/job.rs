@@ -185,7 +185,8 @@ async fn history(job: Option<&str>, limit: u32, scene: &Scene<'_>) -> Result<Exi
 async fn cancel(run: &str, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let state = scene.state().await?;
     let running = state.runs(&RunFilter { job: None, running: true, limit: 0 }).await?;
-    let found: Vec<_> = running.iter().filter(|known| known.id == run || (run.len() >= 4 && known.id.ends_with(run))).collect();
+    let found: Vec<_> =
+        running.iter().filter(|known| known.id == run || (run.len() >= 4 && known.id.ends_with(run))).collect();
     let [known] = found.as_slice() else {
         return Err(CliError::usage(format!("no running run `{run}`")).hint(match running.first() {
             Some(other) => format!("running: {} (since {} ago)", other.id, age(other.started_at, Timestamp::now())),

@@ -30,7 +30,8 @@ pub(super) fn start(verbose: u8, daemon: bool, no_color: bool) {
         }
         None => {
             let color = !no_color && std::io::IsTerminal::is_terminal(&std::io::stderr());
-            let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(color);
+            let lines =
+                tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(color);
             registry.with(lines).init();
         }
     }

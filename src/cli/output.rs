@@ -113,7 +113,8 @@ impl Output {
         if error.rendered {
             complain(error.message.trim_end());
         } else {
-            let label = if self.color_errors { paint("error:", AnsiColor::Red.on_default().bold()) } else { "error:".into() };
+            let label =
+                if self.color_errors { paint("error:", AnsiColor::Red.on_default().bold()) } else { "error:".into() };
             complain(&format!("{label} {}", error.message));
         }
         if let Some(hint) = &error.hint {

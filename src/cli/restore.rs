@@ -25,7 +25,8 @@ pub(super) async fn run(arguments: &RestoreArgs, scene: &Scene<'_>) -> Result<Ex
     if backup.database != database.as_str() {
         return Err(CliError::usage(format!("{} is a backup of {}, not of {database}", backup.id, backup.database)));
     }
-    let target = parse_target(&arguments.into, &scene.config).map_err(|error| CliError { exit: Exit::Usage, ..error.into() })?;
+    let target =
+        parse_target(&arguments.into, &scene.config).map_err(|error| CliError { exit: Exit::Usage, ..error.into() })?;
     let (source, passed_over) = choose(&backup, &scene.config).await?;
     for remark in &passed_over {
         scene.output.remark(remark);
@@ -65,7 +66,9 @@ pub(super) async fn run(arguments: &RestoreArgs, scene: &Scene<'_>) -> Result<Ex
     signals.abort();
     bar.finish().await;
     let restored = match done {
-        Err(_) if cancel.is_cancelled() => return Err(CliError { exit: Exit::Interrupted, ..CliError::failed("cancelled") }),
+        Err(_) if cancel.is_cancelled() => {
+            return Err(CliError { exit: Exit::Interrupted, ..CliError::failed("cancelled") });
+        }
         other => other?,
     };
     for warning in &restored.warnings {
@@ -77,20 +80,28 @@ pub(super) async fn run(arguments: &RestoreArgs, scene: &Scene<'_>) -> Result<Ex
 }
 
 /// The backup of this id, or the newest complete one.
-pub(super) async fn find(id: &str, database: Option<&str>, scene: &Scene<'_>, state: &State) -> Result<Backup, CliError> {
+pub(super) async fn find(
+    id: &str,
+    database: Option<&str>,
+    scene: &Scene<'_>,
+    state: &State,
+) -> Result<Backup, CliError> {
     if id != "latest" {
         return scene.backup(state, id).await;
     }
     let all = state.backups(database).await?;
     all.into_iter()
-        .find(|backup| backup.complete_in().next().is_some() && backup.verified != Some(crate::state::Verification::Bad))
+        .find(|backup| {
+            backup.complete_in().next().is_some() && backup.verified != Some(crate::state::Verification::Bad)
+        })
         .ok_or_else(|| CliError::failed("there is no complete backup").hint("take one with `caretaker backup now`"))
 }
 
 /// A private folder in the state directory.
 pub(super) fn staging(state: &State) -> Result<tempfile::TempDir, CliError> {
     let parent = state.dir().join("staging");
-    let made = std::fs::create_dir_all(&parent).and_then(|()| tempfile::Builder::new().prefix("restore-").tempdir_in(&parent));
+    let made =
+        std::fs::create_dir_all(&parent).and_then(|()| tempfile::Builder::new().prefix("restore-").tempdir_in(&parent));
     made.map_err(|error| CliError::failed(format!("cannot make a staging folder in {}: {error}", parent.display())))
 }
 

@@ -20,7 +20,9 @@ pub(super) async fn run(scene: &Scene<'_>) -> Result<Exit, CliError> {
         _ => None,
     };
     output.line(match &daemon {
-        Some(holder) => format!("daemon {} (process {}, since {})", output.good("running"), holder.pid, age(holder.since, now)),
+        Some(holder) => {
+            format!("daemon {} (process {}, since {})", output.good("running"), holder.pid, age(holder.since, now))
+        }
         None => format!("daemon {}", output.warn("not running")),
     });
     output.line("");

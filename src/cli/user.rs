@@ -24,6 +24,10 @@ pub(super) fn drop_to_owner(state_dir: &Path) -> Result<(), CliError> {
         .and_then(|()| set_thread_res_gid(gid, gid, gid))
         .and_then(|()| set_thread_res_uid(uid, uid, uid))
         .map_err(|error| {
-            CliError::failed(format!("cannot become the owner of {} (uid {}): {error}", state_dir.display(), owner.uid()))
+            CliError::failed(format!(
+                "cannot become the owner of {} (uid {}): {error}",
+                state_dir.display(),
+                owner.uid()
+            ))
         })
 }

@@ -305,7 +305,12 @@ impl Life {
         for gone in self.queue.retain(&known) {
             self.give_up(&gone).await;
         }
-        Ok(format!("{} jobs, {} databases, {} stores", self.jobs.len(), self.config.databases.len(), self.config.stores.len()))
+        Ok(format!(
+            "{} jobs, {} databases, {} stores",
+            self.jobs.len(),
+            self.config.databases.len(),
+            self.config.stores.len()
+        ))
     }
 
     fn show_status(&mut self) {

@@ -148,7 +148,9 @@ fn log_claim(claim: &Claim, ours: bool) {
     let Claim { job, slot, cause, missed } = claim;
     match cause {
         _ if !ours => tracing::debug!(job, %slot, "slot was claimed before"),
-        SlotCause::Skipped => tracing::warn!(job, %slot, missed, "slots were missed and are skipped (catch_up = \"skip\")"),
+        SlotCause::Skipped => {
+            tracing::warn!(job, %slot, missed, "slots were missed and are skipped (catch_up = \"skip\")")
+        }
         SlotCause::CatchUp => tracing::warn!(job, %slot, missed, "slot was missed and is caught up"),
         SlotCause::OnTime if *missed > 0 => tracing::warn!(job, %slot, missed, "older slots were missed"),
         SlotCause::OnTime => tracing::debug!(job, %slot, "slot claimed"),

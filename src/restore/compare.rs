@@ -62,7 +62,9 @@ pub(super) fn compare(manifest: &Manifest, found: &[Table], found_objects: &[Lar
     if !manifest.large_objects.is_empty() {
         let is_same = |object: &LargeObject| {
             found_objects.iter().any(|found| {
-                found.oid == object.oid && found.bytes == object.bytes && (object.hash.is_none() || found.hash == object.hash)
+                found.oid == object.oid
+                    && found.bytes == object.bytes
+                    && (object.hash.is_none() || found.hash == object.hash)
             })
         };
         tables.push(TableComparison {

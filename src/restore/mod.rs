@@ -73,7 +73,11 @@ pub struct Restored {
 }
 
 /// Plans a restore; reads only.
-pub async fn plan(source: &BackupSource, target: &Target, context: &RestoreContext<'_>) -> Result<RestorePlan, Failure> {
+pub async fn plan(
+    source: &BackupSource,
+    target: &Target,
+    context: &RestoreContext<'_>,
+) -> Result<RestorePlan, Failure> {
     match (source.manifest.kind, target) {
         (SourceKind::Postgres, Target::Postgres(server)) => postgres::plan(source, server, context).await,
         (SourceKind::Sqlite, Target::Sqlite(path)) => sqlite::plan(source, path),

@@ -59,7 +59,9 @@ async fn pg_restore(source: &BackupSource, target_major: u32, context: &RestoreC
 async fn look(server: &Postgres) -> Result<(bool, Connection), Failure> {
     match server.connect("restore").await {
         Ok(connection) => Ok((true, connection)),
-        Err(error) if matches!(error.kind, DatabaseErrorKind::NoSuchDatabase(_)) => Ok((false, maintenance(server).await?)),
+        Err(error) if matches!(error.kind, DatabaseErrorKind::NoSuchDatabase(_)) => {
+            Ok((false, maintenance(server).await?))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -132,7 +134,9 @@ async fn create(
             let plain = NewDatabase { encoding, collate: c(), ctype: c() };
             match connection.create_database(name, &plain).await {
                 Ok(()) => {
-                    warnings.push("the database was created with locale C: the server's does not go with its encoding".into());
+                    warnings.push(
+                        "the database was created with locale C: the server's does not go with its encoding".into(),
+                    );
                     Ok(())
                 }
                 Err(_) => Err(first),

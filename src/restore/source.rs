@@ -90,16 +90,22 @@ impl BackupSource {
             Ok::<_, crate::archive::codec::CodecError>((consumed, decoded))
         });
         let place = format!("{key} in store {}", self.store.name());
-        let (consumed, decoded) = work
-            .await
-            .map_err(|panic| Failure::new(format!("a bug: {panic}")))?
-            .map_err(|error| { let failure = Failure::from(error); Failure { message: format!("{place}: {}", failure.message), ..failure } })?;
+        let (consumed, decoded) =
+            work.await.map_err(|panic| Failure::new(format!("a bug: {panic}")))?.map_err(|error| {
+                let failure = Failure::from(error);
+                Failure { message: format!("{place}: {}", failure.message), ..failure }
+            })?;
         check(object, &decoded).map_err(|why| Failure::new(format!("{place}: {why}")))?;
         consumed.map_err(|error| Failure::new(format!("{place}: {error}")))
     }
 
     /// Checks an object's stored bytes only: for encrypted objects without a key.
-    pub async fn check_stored(&self, object: &Object, progress: &Arc<Progress>, cancel: &CancellationToken) -> Result<(), Failure> {
+    pub async fn check_stored(
+        &self,
+        object: &Object,
+        progress: &Arc<Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<(), Failure> {
         use sha2::{Digest, Sha256};
         let key = object_key(&self.manifest.database, self.manifest.id.as_str(), &object.name);
         let reader = store::read_whole(&self.store, &key, object.bytes).await?;
@@ -122,7 +128,10 @@ impl BackupSource {
         if found == object.sha256 {
             Ok(())
         } else {
-            Err(Failure::new(format!("{place}: SHA-256 of the stored bytes is {found}, the manifest says {}", object.sha256)))
+            Err(Failure::new(format!(
+                "{place}: SHA-256 of the stored bytes is {found}, the manifest says {}",
+                object.sha256
+            )))
         }
     }
 }

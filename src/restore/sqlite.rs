@@ -50,7 +50,8 @@ pub(super) async fn stage(
 ) -> Result<NamedTempFile, Failure> {
     context.progress.phase("download");
     context.progress.expect(object.bytes);
-    let cannot = |error: std::io::Error| Failure::new(format!("cannot write to {}: {error}", context.staging.display()));
+    let cannot =
+        |error: std::io::Error| Failure::new(format!("cannot write to {}: {error}", context.staging.display()));
     let staged = NamedTempFile::new_in(context.staging).map_err(cannot)?;
     let mut file = staged.reopen().map_err(cannot)?;
     let write = move |reader: &mut dyn Read| {

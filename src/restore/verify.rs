@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 
 use serde::Serialize;
 
-use super::source::BackupSource;
 use super::RestoreContext;
+use super::source::BackupSource;
 use crate::archive::manifest::Object;
 use crate::config::SqliteCheck;
 use crate::database::{postgres, sqlite};
@@ -40,7 +40,8 @@ pub async fn verify_copy(source: &BackupSource, context: &RestoreContext<'_>) ->
     let mut report = CopyReport { store, hashes: true, readable: None, problems: Vec::new(), remarks: Vec::new() };
     for object in &source.manifest.objects {
         let outcome = if object.name.ends_with(".age") && context.identities.is_empty() {
-            let remark = format!("{}: encrypted, and no --identity given: only its stored bytes were checked", object.name);
+            let remark =
+                format!("{}: encrypted, and no --identity given: only its stored bytes were checked", object.name);
             report.remarks.push(remark);
             source.check_stored(object, &context.progress, &context.cancel).await.map(|()| None)
         } else if object.name.starts_with("data.dump") {

@@ -75,11 +75,11 @@ pub async fn execute(job: &dyn Job, request: &Request, state: &State, cancel: &C
     let mut attempt = request.earlier_attempts;
     loop {
         attempt += 1;
-        let (report, pause) = match attempt_once(job, request, attempt, state, &mut lease, &carry, cancel, &mut pauses).await
-        {
-            Ok(done) => done,
-            Err(failure) => return RunReport::refused(failure),
-        };
+        let (report, pause) =
+            match attempt_once(job, request, attempt, state, &mut lease, &carry, cancel, &mut pauses).await {
+                Ok(done) => done,
+                Err(failure) => return RunReport::refused(failure),
+            };
         let Some(pause) = pause else { return report };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

@@ -47,7 +47,9 @@ pub enum LeaseError {
 
 fn held_by(holder: &Option<Holder>) -> String {
     match holder {
-        Some(Holder { pid, since, run_id: Some(run) }) => format!("process {pid} runs it since {since:.0} as run {run}"),
+        Some(Holder { pid, since, run_id: Some(run) }) => {
+            format!("process {pid} runs it since {since:.0} as run {run}")
+        }
         Some(Holder { pid, since, run_id: None }) => format!("process {pid} holds it since {since:.0}"),
         None => "another process has just taken it".to_owned(),
     }
@@ -79,8 +81,14 @@ impl Lease {
         let path = dir.join(format!("{name}.lock"));
         let io = |source| LeaseError::Io { path: path.clone(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(io)?;
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(io)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {

@@ -35,7 +35,8 @@ pub(super) async fn supervise(job: &dyn Job, context: &RunContext, limits: Limit
     let mut work = std::pin::pin!(futures::FutureExt::catch_unwind(work));
     let flatten = |caught: Result<Result<Outcome, Failure>, _>| {
         caught.unwrap_or_else(|_| {
-            Err(Failure::new("a bug in Caretaker ended the run (panic)").hint("please report it with the log around it"))
+            Err(Failure::new("a bug in Caretaker ended the run (panic)")
+                .hint("please report it with the log around it"))
         })
     };
     let stop = tokio::select! {

@@ -25,7 +25,12 @@ pub enum BackupState {
     Failed,
 }
 text_enum!(
-    BackupState, "backup state", Writing = "writing", Complete = "complete", Partial = "partial", Failed = "failed"
+    BackupState,
+    "backup state",
+    Writing = "writing",
+    Complete = "complete",
+    Partial = "partial",
+    Failed = "failed"
 );
 
 /// What a store holds of a backup.
@@ -44,7 +49,12 @@ pub enum CopyState {
     Deleting,
 }
 text_enum!(
-    CopyState, "copy state", Writing = "writing", Complete = "complete", Missing = "missing", Leftover = "leftover",
+    CopyState,
+    "copy state",
+    Writing = "writing",
+    Complete = "complete",
+    Missing = "missing",
+    Leftover = "leftover",
     Deleting = "deleting",
 );
 
@@ -153,13 +163,15 @@ impl State {
         .await
         .map_err(|e| self.error(e))?;
         for store in &backup.stores {
-            sqlx::query("INSERT INTO backup_copies (backup_id, store, state, changed_ms) VALUES (?1, ?2, 'writing', ?3)")
-                .bind(&backup.id)
-                .bind(store)
-                .bind(to_ms(backup.started_at))
-                .execute(&mut *tx)
-                .await
-                .map_err(|e| self.error(e))?;
+            sqlx::query(
+                "INSERT INTO backup_copies (backup_id, store, state, changed_ms) VALUES (?1, ?2, 'writing', ?3)",
+            )
+            .bind(&backup.id)
+            .bind(store)
+            .bind(to_ms(backup.started_at))
+            .execute(&mut *tx)
+            .await
+            .map_err(|e| self.error(e))?;
         }
         tx.commit().await.map_err(|e| self.error(e))
     }
@@ -277,13 +289,12 @@ impl State {
     /// The backups of a database, or all, the newest first.
     pub async fn backups(&self, database: Option<&str>) -> Result<Vec<Backup>, StateError> {
         let mut tx = self.pool.begin().await.map_err(|e| self.error(e))?;
-        let rows = sqlx::query(
-            "SELECT * FROM backups WHERE ?1 IS NULL OR database = ?1 ORDER BY started_ms DESC, id DESC",
-        )
-        .bind(database)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(|e| self.error(e))?;
+        let rows =
+            sqlx::query("SELECT * FROM backups WHERE ?1 IS NULL OR database = ?1 ORDER BY started_ms DESC, id DESC")
+                .bind(database)
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(|e| self.error(e))?;
         let copies = sqlx::query(
             "SELECT c.backup_id, c.store, c.state, c.error FROM backup_copies c JOIN backups b ON b.id = c.backup_id
              WHERE ?1 IS NULL OR b.database = ?1 ORDER BY c.store",
@@ -312,7 +323,9 @@ impl State {
             .backups(None)
             .await?
             .into_iter()
-            .filter(|backup| backup.id == id || (id.len() >= 4 && (backup.id.ends_with(id) || backup.id.starts_with(id))))
+            .filter(|backup| {
+                backup.id == id || (id.len() >= 4 && (backup.id.ends_with(id) || backup.id.starts_with(id)))
+            })
             .collect();
         if let Some(exact) = found.iter().position(|backup| backup.id == id) {
             return Ok(Some(found.swap_remove(exact)));

@@ -56,8 +56,14 @@ pub(super) use text_enum;
 
 text_enum!(Cause, "cause", OnTime = "on_time", CatchUp = "catch_up", Manual = "manual");
 text_enum!(
-    RunState, "run state", Running = "running", Succeeded = "succeeded", Partial = "partial", Failed = "failed",
-    Cancelled = "cancelled", Interrupted = "interrupted",
+    RunState,
+    "run state",
+    Running = "running",
+    Succeeded = "succeeded",
+    Partial = "partial",
+    Failed = "failed",
+    Cancelled = "cancelled",
+    Interrupted = "interrupted",
 );
 
 /// A run about to begin.

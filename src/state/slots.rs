@@ -135,15 +135,23 @@ impl State {
     }
 
     /// Settles a slot that will not be run any more: passed over for a newer one, or given up.
-    pub async fn abandon_slot(&self, job: &str, slot: Timestamp, failed: bool, now: Timestamp) -> Result<(), StateError> {
-        sqlx::query("UPDATE slots SET state = ?3, settled_ms = ?4 WHERE job = ?1 AND slot_ms = ?2 AND state = 'claimed'")
-            .bind(job)
-            .bind(to_ms(slot))
-            .bind(if failed { "failed" } else { "skipped" })
-            .bind(to_ms(now))
-            .execute(&self.pool)
-            .await
-            .map_err(|e| self.error(e))?;
+    pub async fn abandon_slot(
+        &self,
+        job: &str,
+        slot: Timestamp,
+        failed: bool,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        sqlx::query(
+            "UPDATE slots SET state = ?3, settled_ms = ?4 WHERE job = ?1 AND slot_ms = ?2 AND state = 'claimed'",
+        )
+        .bind(job)
+        .bind(to_ms(slot))
+        .bind(if failed { "failed" } else { "skipped" })
+        .bind(to_ms(now))
+        .execute(&self.pool)
+        .await
+        .map_err(|e| self.error(e))?;
         Ok(())
     }
 }
