@@ -152,16 +152,16 @@ async fn an_object_is_copied_between_stores_with_other_limits() {
     near.upload(&object, &bytes).await.unwrap();
 
     let size = bytes.len() as u64;
-    let there = store::copy(&near.store, far.store.as_ref(), &object, size, Some(&sha256)).await.unwrap();
+    let there = store::copy(&near.store, far.store.as_ref(), &object, size, Some(&sha256), &|_| ()).await.unwrap();
     assert_eq!(there.segments.len(), 3);
     near.store.delete(&object).await.unwrap();
-    let back = store::copy(&far.store, near.store.as_ref(), &object, size, Some(&sha256)).await.unwrap();
+    let back = store::copy(&far.store, near.store.as_ref(), &object, size, Some(&sha256), &|_| ()).await.unwrap();
     assert_eq!(back.segments, [size]);
     assert!(near.whole(&object, bytes.len()).await.unwrap() == bytes);
 
     near.store.delete(&object).await.unwrap();
     let wrong = "0".repeat(64);
-    let error = store::copy(&far.store, near.store.as_ref(), &object, size, Some(&wrong)).await.unwrap_err();
+    let error = store::copy(&far.store, near.store.as_ref(), &object, size, Some(&wrong), &|_| ()).await.unwrap_err();
     assert!(matches!(error.kind, StoreErrorKind::Mismatch(_)), "{error}");
     assert_eq!(error.store.as_str(), "offsite", "the one that holds the wrong bytes is blamed");
     near.assert_empty().await;
