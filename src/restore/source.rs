@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::io::SyncIoBridge;
 use tokio_util::sync::CancellationToken;
 
-use crate::archive::codec::{Decoded, Decoder, Identities, ObjectName};
+use crate::archive::codec::{CodecError, Decoded, Decoder, Identities, ObjectName};
 use crate::archive::manifest::{FORMAT_VERSION, Manifest, Object};
 use crate::backup::{MANIFEST, good_copy, object_key};
 use crate::config::{Config, StoreName};
@@ -84,10 +84,13 @@ impl BackupSource {
         let work = tokio::task::spawn_blocking(move || {
             let bridge = Watched { inner: SyncIoBridge::new_with_handle(reader, runtime), progress, cancel };
             let mut decoder = Decoder::new(ObjectName::parse(&name), &identities, bridge)?;
-            let consumed = consume(&mut decoder);
-            // The decoder's own error tells more than what it did to the consumer.
-            let decoded = decoder.finish()?;
-            Ok::<_, crate::archive::codec::CodecError>((consumed, decoded))
+            let consumed = match consume(&mut decoder).map_err(io::Error::downcast::<CodecError>) {
+                // The decoder's own error tells more than what it did to the consumer.
+                Err(Ok(damage)) => return Err(damage),
+                Err(Err(error)) => Err(error),
+                Ok(consumed) => Ok(consumed),
+            };
+            Ok::<_, CodecError>((consumed, decoder.finish()?))
         });
         let place = format!("{key} in store {}", self.store.name());
         let (consumed, decoded) =
