@@ -18,7 +18,9 @@ mod own_postgres;
 mod postgres;
 mod s3;
 mod sandbox;
+mod scene;
 pub mod stock;
+mod tools;
 mod wait;
 
 #[cfg(test)]
@@ -32,6 +34,8 @@ pub use own_postgres::OwnPostgres;
 pub use postgres::{Database, Postgres, Tls, psql};
 pub use s3::{Bucket, S3};
 pub use sandbox::Sandbox;
+pub use scene::{files, flip, nightly, sqlite_url};
+pub use tools::Tools;
 pub use wait::{eventually, patient, until};
 
 /// A name that no other test, in this process or another, uses.
