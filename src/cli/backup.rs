@@ -179,11 +179,11 @@ async fn show(id: &str, scene: &Scene<'_>) -> Result<Exit, CliError> {
         ),
     ];
     for (name, text) in lines {
-        output.line(format!("{name:<12}{text}"));
+        output.line(format!("{name:<14}{text}"));
     }
     for copy in &backup.copies {
         let why = copy.error.as_ref().map_or(String::new(), |error| format!(": {error}"));
-        output.line(format!("{:<12}{} {}{why}", "copy", copy.store, copy.state.as_str()));
+        output.line(format!("{:<14}{} {}{why}", "copy", copy.store, copy.state.as_str()));
     }
     let Some(manifest) = manifest else { return Ok(Exit::Done) };
     let settings = [
@@ -195,7 +195,7 @@ async fn show(id: &str, scene: &Scene<'_>) -> Result<Exit, CliError> {
         ("fingerprint", manifest.fingerprint.level.clone()),
     ];
     for (name, text) in settings.into_iter().filter(|(_, text)| !text.is_empty()) {
-        output.line(format!("{name:<13}{text}"));
+        output.line(format!("{name:<14}{text}"));
     }
     for warning in &manifest.warnings {
         output.line(format!("{} {warning}", output.warn("warning:")));
