@@ -8,7 +8,7 @@ use super::layout::{MANIFEST, object_key};
 use crate::archive::manifest::Manifest;
 use crate::config::{Config, StoreName};
 use crate::run::{Failure, RunContext};
-use crate::state::{Backup, BackupState, CopyState};
+use crate::state::{Backup, BackupFilter, BackupState, CopyState};
 use crate::store;
 
 /// Copies a partial backup to the stores that miss it. Returns the stores that have it now, or the first failure after
@@ -44,7 +44,8 @@ pub(super) async fn complete(backup: &Backup, config: &Config, context: &RunCont
 
 /// The job's newest backup, if it is partial and can be completed.
 pub(super) async fn candidate(job: &str, context: &RunContext) -> Result<Option<Backup>, Failure> {
-    let newest = context.state.backups(None).await?.into_iter().find(|backup| backup.job.as_deref() == Some(job));
+    let wanted = BackupFilter { lease: Some(job), limit: 1, ..BackupFilter::default() };
+    let newest = context.state.backups(&wanted).await?.pop();
     Ok(newest.filter(|backup| {
         backup.state == BackupState::Partial
             && backup.copies.iter().any(|copy| matches!(copy.state, CopyState::Missing | CopyState::Leftover))

@@ -11,7 +11,7 @@ use crate::archive::BackupId;
 use crate::archive::manifest::Purpose;
 use crate::config::{BackupJob, Config, JobKind, JobName, StoreName};
 use crate::run::Failure;
-use crate::state::{Backup, BackupState, CopyState, State, Verification};
+use crate::state::{Backup, BackupFilter, BackupState, CopyState, State, Verification};
 
 /// What is to be kept and what is to go, for one job.
 #[derive(Debug)]
@@ -42,10 +42,10 @@ pub async fn plan_prune(job: &BackupJob, state: &State, now: Timestamp) -> Resul
     let Some(policy) = &job.retention else { return Ok(None) };
     let name = JobName::new(JobKind::Backup, &job.name).map_err(|error| Failure::new(error.to_string()))?.to_string();
     let mut backups: Vec<Backup> = state
-        .backups(Some(job.database.as_str()))
+        .backups(&BackupFilter { lease: Some(&name), ..BackupFilter::default() })
         .await?
         .into_iter()
-        .filter(|backup| backup.job.as_deref() == Some(&name) && backup.state != BackupState::Writing)
+        .filter(|backup| backup.state != BackupState::Writing)
         .collect();
     let unfinished = unfinished(&backups);
     // What has lost its manifest somewhere is on its way out: it can neither be kept nor go a second time.

@@ -17,7 +17,7 @@ use crate::backup;
 use crate::config::BackupJob;
 use crate::restore::{BackupSource, CopyReport, RestoreContext, verify_copy};
 use crate::run::{Failure, Lease, Progress, execute};
-use crate::state::{Backup, BackupState, CopyState, State, Verification};
+use crate::state::{Backup, BackupFilter, BackupState, CopyState, State, Verification};
 
 pub(super) async fn run(command: &BackupCommand, scene: &Scene<'_>) -> Result<Exit, CliError> {
     match command {
@@ -95,7 +95,9 @@ fn value(backup: &Backup) -> Value {
 async fn list(database: Option<&str>, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let database = database.map(|name| scene.database(name)).transpose()?;
     let state = scene.state().await?;
-    let backups = state.backups(database.as_ref().map(|name| name.as_str())).await?;
+    let backups = state
+        .backups(&BackupFilter { database: database.as_ref().map(|name| name.as_str()), ..BackupFilter::default() })
+        .await?;
     let now = Timestamp::now();
     let rows = backups.iter().map(|backup| row(backup, now, scene)).collect();
     scene.output.table(

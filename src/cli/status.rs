@@ -9,7 +9,7 @@ use super::exit::{CliError, Exit};
 use super::output::{age, bytes};
 use super::scene::Scene;
 use crate::run::{Holder, Lease, LeaseError};
-use crate::state::{Backup, BackupState, Run, RunState, Verification};
+use crate::state::{Backup, BackupFilter, BackupState, Run, RunState, Verification};
 
 pub(super) async fn run(scene: &Scene<'_>) -> Result<Exit, CliError> {
     let state = scene.state().await?;
@@ -45,7 +45,7 @@ pub(super) async fn run(scene: &Scene<'_>) -> Result<Exit, CliError> {
     output.table(&["job", "database", "last run", "next slot"], rows);
     output.line("");
 
-    let backups = state.backups(None).await?;
+    let backups = state.backups(&BackupFilter::default()).await?;
     let mut databases = Vec::new();
     let mut rows = Vec::new();
     for name in scene.config.databases.keys() {

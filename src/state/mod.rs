@@ -10,7 +10,7 @@ mod reloads;
 mod runs;
 mod slots;
 
-pub use catalogue::{Backup, BackupState, Copy, CopyState, NewBackup, Verification};
+pub use catalogue::{Backup, BackupFilter, BackupState, Copy, CopyState, NewBackup, Verification};
 pub use error::StateError;
 pub use open::State;
 pub use reloads::ReloadAnswer;
