@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::destination::Destination;
@@ -72,10 +72,12 @@ impl Fanout {
 
     /// As [`Self::send_blocking`], for asynchronous callers.
     pub(super) async fn send(&mut self, chunk: &Bytes) -> io::Result<()> {
+        // One deadline for all: they drain side by side, so that two slow stores take no longer to be found out than one.
+        let deadline = Instant::now() + self.stall;
         for lane in &mut self.lanes {
             let Some(sender) = &lane.sender else { continue };
             let sent = tokio::select! {
-                sent = timeout(self.stall, sender.send(Message::Chunk(chunk.clone()))) => sent,
+                sent = timeout_at(deadline, sender.send(Message::Chunk(chunk.clone()))) => sent,
                 () = self.cancel.cancelled() => return Err(io::Error::new(io::ErrorKind::Interrupted, "cancelled")),
             };
             match sent {
@@ -98,10 +100,11 @@ impl Fanout {
     /// Completes the object everywhere and takes out those destinations where that fails, or where the size is not
     /// `bytes`.
     pub(super) async fn finish(mut self, bytes: u64, destinations: &mut [Destination]) {
+        let deadline = Instant::now() + self.stall;
         for lane in &mut self.lanes {
             if let Some(sender) = lane.sender.take() {
                 // A store whose task has ended, or that takes nothing now, is found out below.
-                if timeout(self.stall, sender.send(Message::Finish)).await.is_err() {
+                if timeout_at(deadline, sender.send(Message::Finish)).await.is_err() {
                     lane.stalled.cancel();
                 }
             }
@@ -137,6 +140,17 @@ impl Fanout {
     }
 }
 
+/// A store that has taken nothing for so long.
+pub(super) fn too_slow(store: &dyn Store, key: &ObjectKey, stall: Duration) -> Failure {
+    Failure::from(StoreError {
+        store: store.name().clone(),
+        operation: "write",
+        object: key.to_string(),
+        kind: StoreErrorKind::Stalled(stall.as_secs()),
+        source: None,
+    })
+}
+
 /// One store's part: takes chunks off its queue until the end. A queue that closes without an end means: give it up.
 async fn carry(
     store: std::sync::Arc<dyn Store>,
@@ -145,14 +159,7 @@ async fn carry(
     stalled: CancellationToken,
     stall: Duration,
 ) -> Result<Stored, Failure> {
-    let failed = |kind| StoreError {
-        store: store.name().clone(),
-        operation: "write",
-        object: key.to_string(),
-        kind,
-        source: None,
-    };
-    let too_slow = || Failure::from(failed(StoreErrorKind::Stalled(stall.as_secs())));
+    let too_slow = || too_slow(store.as_ref(), &key, stall);
     let mut upload = tokio::select! {
         upload = store.begin(&key) => upload?,
         () = stalled.cancelled() => return Err(too_slow()),

@@ -1,104 +1,181 @@
 //! Partial backups completed: a store that has missed a backup gets it from one that has it, instead of from a new
 //! dump.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
 use jiff::Timestamp;
+use tokio::time::Instant;
 
-use super::destination;
 use super::layout::{MANIFEST, object_key};
+use super::{destination, prune, remains, retention};
 use crate::archive::manifest::Manifest;
-use crate::config::{Config, StoreName};
-use crate::run::{Failure, RunContext};
-use crate::state::{Backup, BackupFilter, BackupState, CopyState};
-use crate::store;
+use crate::config::{BackupJob, Config, StoreName};
+use crate::run::{Failure, Limits, RunContext};
+use crate::state::{Backup, BackupState, CopyState, State, Verification};
+use crate::store::{self, Store};
 
-/// Copies a partial backup to the stores that miss it. Returns the stores that have it now, or the first failure after
-/// all were tried.
-pub(super) async fn complete(backup: &Backup, config: &Config, context: &RunContext) -> Result<Vec<String>, Failure> {
-    let text = backup.manifest.as_deref().ok_or_else(|| Failure::new("the partial backup has no manifest"))?;
-    let manifest: Manifest = serde_json::from_str(text)
-        .map_err(|error| Failure::new(format!("the manifest of {} cannot be read: {error}", backup.id)))?;
-    let missing: Vec<&str> = backup
-        .copies
-        .iter()
-        .filter(|copy| matches!(copy.state, CopyState::Missing | CopyState::Leftover))
-        .map(|copy| copy.store.as_str())
-        .collect();
-    let (mut completed, mut first_failure) = (Vec::new(), None);
-    for store in missing {
-        match copy_to(backup, &manifest, text, store, config, context).await {
-            Ok(from) => {
-                tracing::info!(backup = backup.id, from, to = store, "missing copy made from a good one");
-                completed.push(store.to_owned());
-            }
-            Err(failure) => {
-                tracing::warn!(backup = backup.id, store, error = failure.message, "the missing copy is still missing");
-                first_failure.get_or_insert(failure);
+/// How long removing what a failed copy has left may take.
+const CLEAN_WITHIN: Duration = Duration::from_secs(20);
+
+/// The job's partial backups that its retention would keep if they were complete, the newest first.
+pub(super) async fn worth_completing(job: &BackupJob, state: &State, now: Timestamp) -> Result<Vec<Backup>, Failure> {
+    let (_, mut backups) = prune::of_job(job, state).await?;
+    if let Some(policy) = &job.retention {
+        let mut candidates = backups.iter().map(prune::candidate).collect::<Result<Vec<_>, Failure>>()?;
+        for candidate in &mut candidates {
+            if candidate.standing == retention::Standing::Partial {
+                candidate.standing = retention::Standing::Good;
             }
         }
+        let plan = retention::plan(policy, &candidates, &job.timezone, now);
+        backups.retain(|backup| plan.deletions().all(|verdict| verdict.id.as_str() != backup.id));
     }
-    match first_failure {
-        None => Ok(completed),
-        Some(failure) => Err(failure),
-    }
-}
-
-/// The job's newest backup, if it is partial and can be completed.
-pub(super) async fn candidate(job: &str, context: &RunContext) -> Result<Option<Backup>, Failure> {
-    let wanted = BackupFilter { lease: Some(job), limit: 1, ..BackupFilter::default() };
-    let newest = context.state.backups(&wanted).await?.pop();
-    Ok(newest.filter(|backup| {
+    backups.retain(|backup| {
         backup.state == BackupState::Partial
-            && backup.copies.iter().any(|copy| matches!(copy.state, CopyState::Missing | CopyState::Leftover))
-    }))
+            && backup.verified != Some(Verification::Bad)
+            && backup.copies.iter().all(|copy| copy.state != CopyState::Deleting)
+            && missing(backup).next().is_some()
+    });
+    Ok(backups)
 }
 
-async fn copy_to(
-    backup: &Backup,
-    manifest: &Manifest,
-    text: &str,
-    to: &str,
-    config: &Config,
-    context: &RunContext,
-) -> Result<String, Failure> {
-    context.progress.phase("copy");
-    let target = destination::open(config, &name(to)?).await?;
-    let mut failure = Failure::new("no store has a complete copy");
-    for from in backup.complete_in() {
-        let source = match destination::open(config, &name(from)?).await {
-            Ok(source) => source,
-            Err(error) => {
-                failure = error;
-                continue;
+fn missing(backup: &Backup) -> impl Iterator<Item = &str> {
+    let absent = |state| matches!(state, CopyState::Missing | CopyState::Leftover);
+    backup.copies.iter().filter(move |copy| absent(copy.state)).map(|copy| copy.store.as_str())
+}
+
+/// Completes backups, with bounded patience: what could not be completed must not cost the run its new backup.
+pub(super) struct Healer<'a> {
+    config: &'a Config,
+    context: &'a RunContext,
+    /// How long a copy may go without a byte.
+    stall: Duration,
+    /// When no further byte is copied.
+    until: Instant,
+    /// Stores that have failed and are not asked again.
+    given_up: BTreeMap<String, Failure>,
+}
+
+impl<'a> Healer<'a> {
+    /// One for this run. It takes at most half of the run's time, and half of its patience with a stall.
+    pub(super) fn new(config: &'a Config, context: &'a RunContext, limits: Limits) -> Self {
+        let until = Instant::now() + limits.timeout / 2;
+        Self { config, context, stall: limits.stall_timeout / 2, until, given_up: BTreeMap::new() }
+    }
+
+    /// Copies a partial backup to the stores that miss it. Returns the stores that have it now, or the first failure
+    /// after all were tried.
+    pub(super) async fn complete(&mut self, backup: &Backup) -> Result<Vec<String>, Failure> {
+        let text = backup.manifest.as_deref().ok_or_else(|| Failure::new("the partial backup has no manifest"))?;
+        let manifest: Manifest = serde_json::from_str(text)
+            .map_err(|error| Failure::new(format!("the manifest of {} cannot be read: {error}", backup.id)))?;
+        let (mut completed, mut first_failure) = (Vec::new(), None);
+        for store in missing(backup) {
+            let failure = match self.given_up.get(store) {
+                Some(failure) => failure.clone(),
+                None => match self.copy_to(backup, &manifest, text, store).await {
+                    Ok(from) => {
+                        tracing::info!(backup = backup.id, from, to = store, "missing copy made from a good one");
+                        completed.push(store.to_owned());
+                        continue;
+                    }
+                    Err(failure) => {
+                        let error = &failure.message;
+                        tracing::warn!(backup = backup.id, store, error, "the missing copy is still missing");
+                        if failure.retryable {
+                            self.given_up.insert(store.to_owned(), failure.clone());
+                        }
+                        failure
+                    }
+                },
+            };
+            first_failure.get_or_insert(failure);
+        }
+        match first_failure {
+            None => Ok(completed),
+            Some(failure) => Err(failure),
+        }
+    }
+
+    async fn copy_to(&self, backup: &Backup, manifest: &Manifest, text: &str, to: &str) -> Result<String, Failure> {
+        self.context.progress.phase("copy");
+        let target = destination::open(self.config, &name(to)?).await?;
+        let mut failure = Failure::new("no store has a complete copy");
+        for from in backup.complete_in() {
+            let source = match destination::open(self.config, &name(from)?).await {
+                Ok(source) => source,
+                Err(error) => {
+                    failure = error;
+                    continue;
+                }
+            };
+            let state = &self.context.state;
+            state.set_copy(&backup.id, to, CopyState::Writing, None, Timestamp::now()).await?;
+            match self.watched(to, self.copy(backup, manifest, text, &source, target.as_ref())).await {
+                Ok(()) => {
+                    state.set_copy(&backup.id, to, CopyState::Complete, None, Timestamp::now()).await?;
+                    return Ok(from.to_owned());
+                }
+                Err(error) => {
+                    let cleaning = remains::remove(&backup.database, &backup.id, target.as_ref());
+                    let cleaning = tokio::time::timeout(CLEAN_WITHIN, cleaning);
+                    let cleaned = matches!(self.context.progress.beat_during(cleaning).await, Ok(Ok(())));
+                    let left = if cleaned { CopyState::Missing } else { CopyState::Leftover };
+                    state.set_copy(&backup.id, to, left, Some(&error.message), Timestamp::now()).await?;
+                    failure = error;
+                }
             }
-        };
-        let now = Timestamp::now();
-        context.state.set_copy(&backup.id, to, CopyState::Writing, None, now).await?;
-        let copied = async {
-            for object in &manifest.objects {
-                let key = object_key(&backup.database, &backup.id, &object.name);
-                let moved = |bytes: u64| {
-                    context.progress.add_in(bytes);
-                    context.progress.add_stored(bytes);
-                };
-                store::copy(&source, target.as_ref(), &key, object.bytes, Some(&object.sha256), &moved).await?;
+        }
+        Err(failure)
+    }
+
+    async fn copy(
+        &self,
+        backup: &Backup,
+        manifest: &Manifest,
+        text: &str,
+        from: &Arc<dyn Store>,
+        to: &dyn Store,
+    ) -> Result<(), Failure> {
+        let progress = &self.context.progress;
+        for object in &manifest.objects {
+            let key = object_key(&backup.database, &backup.id, &object.name);
+            let moved = |bytes: u64| {
+                progress.add_in(bytes);
+                progress.add_stored(bytes);
+            };
+            store::copy(from, to, &key, object.bytes, Some(&object.sha256), &moved).await?;
+        }
+        let key = object_key(&backup.database, &backup.id, MANIFEST);
+        Ok(to.put(&key, bytes::Bytes::copy_from_slice(text.as_bytes())).await?)
+    }
+
+    /// Ends a copy that stands still, that takes too long, or whose run is cancelled.
+    async fn watched(&self, to: &str, copy: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+        let mut copy = std::pin::pin!(copy);
+        let moved = || self.context.progress.view().bytes_stored;
+        let (mut last, mut since) = (moved(), Instant::now());
+        let slow = |why: String| Failure::new(format!("store {to}: copying what it misses: {why}")).retryable();
+        loop {
+            tokio::select! {
+                done = &mut copy => return done,
+                () = self.context.cancelled() => return Err(Failure::new("cancelled")),
+                () = tokio::time::sleep(Duration::from_millis(250)) => {}
             }
-            let key = object_key(&backup.database, &backup.id, MANIFEST);
-            target.put(&key, bytes::Bytes::copy_from_slice(text.as_bytes())).await
-        };
-        match copied.await {
-            Ok(()) => {
-                context.state.set_copy(&backup.id, to, CopyState::Complete, None, Timestamp::now()).await?;
-                return Ok(from.to_owned());
+            let now = moved();
+            if now != last {
+                (last, since) = (now, Instant::now());
             }
-            Err(error) => {
-                let cleaned = super::remains::remove(&backup.database, &backup.id, target.as_ref()).await.is_ok();
-                let left = if cleaned { CopyState::Missing } else { CopyState::Leftover };
-                failure = error.into();
-                context.state.set_copy(&backup.id, to, left, Some(&failure.message), Timestamp::now()).await?;
+            if since.elapsed() >= self.stall {
+                return Err(slow(format!("no byte taken for {} s", self.stall.as_secs())));
+            }
+            if Instant::now() >= self.until {
+                return Err(slow("it takes longer than half of the run's `timeout`".to_owned()));
             }
         }
     }
-    Err(failure)
 }
 
 fn name(store: &str) -> Result<StoreName, Failure> {

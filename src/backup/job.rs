@@ -100,11 +100,11 @@ impl Job {
             *context.carry.lock().unwrap_or_else(PoisonError::into_inner) = Some(taken.manifest.id.to_string());
             return Ok(Outcome::Partial { summary, failure });
         }
-        self.prune(&mut summary, context).await;
-        match taken.damage() {
-            Some(failure) => Ok(Outcome::Partial { summary, failure }),
-            None => Ok(Outcome::Succeeded { summary }),
+        if let Some(failure) = taken.damage() {
+            return Ok(Outcome::Partial { summary, failure });
         }
+        self.prune(&mut summary, context).await;
+        Ok(Outcome::Succeeded { summary })
     }
 
     /// Retention runs after a success only; its own failures are told, and do not undo the success.
@@ -115,7 +115,8 @@ impl Job {
                 return Ok::<_, Failure>(None);
             };
             let overdue: Vec<String> = plan.retention.overdue.iter().map(|overdue| overdue.id.to_string()).collect();
-            Ok(Some((prune::apply_prune(&plan, &self.config, &context.state).await?, overdue)))
+            let applied = prune::apply_prune(&plan, &self.config, &context.state);
+            Ok(Some((context.progress.beat_during(applied).await?, overdue)))
         };
         let mut warnings: Vec<String> = Vec::new();
         match pruned.await {
@@ -142,7 +143,8 @@ impl Job {
         if backup.complete_in().next().is_none() {
             return Ok(None);
         }
-        match heal::complete(&backup, &self.config, context).await {
+        let mut healer = heal::Healer::new(&self.config, context, run::Job::limits(self));
+        match healer.complete(&backup).await {
             Ok(stores) => {
                 let mut summary = json!({"backup": backup.id, "completed_in": stores, "warnings": []});
                 self.prune(&mut summary, context).await;
@@ -181,11 +183,13 @@ impl run::Job for Job {
         {
             return Ok(outcome);
         }
-        if !self.manual
-            && let Some(backup) = heal::candidate(&self.full_name(), context).await?
-        {
-            // An older partial backup is completed first. Where that still fails, the new one matters more.
-            let _ = heal::complete(&backup, &self.config, context).await;
+        if !self.manual {
+            // Older partial backups are completed first. Where that still fails, the new one matters more.
+            let partial = heal::worth_completing(&self.settings, &context.state, jiff::Timestamp::now()).await?;
+            let mut healer = heal::Healer::new(&self.config, context, run::Job::limits(self));
+            for backup in &partial {
+                let _ = healer.complete(backup).await;
+            }
         }
         let taken = take(&self.wish(), context).await?;
         self.outcome(taken, context).await

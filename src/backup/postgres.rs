@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::take::{Contents, Making, Wish};
-use crate::archive::fingerprint::DumpReader;
+use crate::archive::fingerprint::{Broken, DumpFingerprint, DumpReader};
 use crate::archive::manifest::{Object, Source, SourceKind};
 use crate::database::postgres::{
     Connection, ControlConnection, DumpOptions, DumpProcess, Globals, Identity, Postgres, Program, Snapshot, Tool,
@@ -72,6 +72,7 @@ pub(super) async fn dump(making: &mut Making<'_>) -> Result<Contents, Failure> {
     let dumped = stream(making, dump, &mut control, &snapshot).await;
     control.close().await;
     let (object, fingerprint, said) = dumped?;
+    let damage = whole(&fingerprint, &said)?;
     objects.insert(0, object);
     warnings.extend(said.into_iter().map(|line| format!("pg_dump: {line}")));
     if let Some(reason) = &fingerprint.not_fingerprinted {
@@ -87,11 +88,26 @@ pub(super) async fn dump(making: &mut Making<'_>) -> Result<Contents, Failure> {
         tables: fingerprint.tables,
         large_objects: fingerprint.large_objects,
         warnings,
-        damage: Vec::new(),
+        damage,
     })
 }
 
-type Dumped = (Object, crate::archive::fingerprint::DumpFingerprint, Vec<String>);
+/// What is wrong with a dump whose pg_dump ended well. One without a table of contents is no backup at all; one that was
+/// cut is kept, and does not count as good.
+fn whole(fingerprint: &DumpFingerprint, said: &[String]) -> Result<Vec<String>, Failure> {
+    let reason = fingerprint.not_fingerprinted.as_deref().unwrap_or("it ends early");
+    match fingerprint.broken {
+        None => Ok(Vec::new()),
+        Some(Broken::Cut) => Ok(vec![format!("pg_dump ended well, but {reason}")]),
+        Some(Broken::NoArchive) => {
+            let said = said.first().map_or(String::new(), |line| format!("; it said: {line}"));
+            Err(Failure::new(format!("pg_dump ended well, but what it wrote is no archive ({reason}){said}"))
+                .hint("run it by hand with --format=custom; a script may stand in its place (`pg_bindir`)"))
+        }
+    }
+}
+
+type Dumped = (Object, DumpFingerprint, Vec<String>);
 
 async fn stream(
     making: &mut Making<'_>,

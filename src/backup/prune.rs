@@ -37,16 +37,30 @@ pub struct PruneError {
     pub error: String,
 }
 
-/// Plans a job's retention; `None`: the job keeps everything.
-pub async fn plan_prune(job: &BackupJob, state: &State, now: Timestamp) -> Result<Option<PrunePlan>, Failure> {
-    let Some(policy) = &job.retention else { return Ok(None) };
+impl PrunePlan {
+    /// Takes back every deletion that `shown` did not hold: nothing goes that nobody has been shown.
+    pub fn limit_to(&mut self, shown: &Self) {
+        let was_shown = |id: &BackupId| shown.retention.deletions().any(|verdict| verdict.id == *id);
+        self.retention.verdicts.retain(|verdict| verdict.keep || was_shown(&verdict.id));
+    }
+}
+
+/// A job's backups, the newest first; the job's full name with them.
+pub(super) async fn of_job(job: &BackupJob, state: &State) -> Result<(String, Vec<Backup>), Failure> {
     let name = JobName::new(JobKind::Backup, &job.name).map_err(|error| Failure::new(error.to_string()))?.to_string();
-    let mut backups: Vec<Backup> = state
+    let backups = state
         .backups(&BackupFilter { lease: Some(&name), ..BackupFilter::default() })
         .await?
         .into_iter()
         .filter(|backup| backup.state != BackupState::Writing)
         .collect();
+    Ok((name, backups))
+}
+
+/// Plans a job's retention; `None`: the job keeps everything.
+pub async fn plan_prune(job: &BackupJob, state: &State, now: Timestamp) -> Result<Option<PrunePlan>, Failure> {
+    let Some(policy) = &job.retention else { return Ok(None) };
+    let (name, mut backups) = of_job(job, state).await?;
     let unfinished = unfinished(&backups);
     // What has lost its manifest somewhere is on its way out: it can neither be kept nor go a second time.
     backups.retain(|backup| backup.copies.iter().all(|copy| copy.state != CopyState::Deleting));
@@ -65,7 +79,7 @@ fn unfinished(backups: &[Backup]) -> Vec<(String, String, Option<String>)> {
     found
 }
 
-fn candidate(backup: &Backup) -> Result<Candidate, Failure> {
+pub(super) fn candidate(backup: &Backup) -> Result<Candidate, Failure> {
     let id: BackupId = backup.id.parse().map_err(|error| Failure::new(format!("in the catalogue: {error}")))?;
     Ok(Candidate {
         id,
@@ -114,6 +128,10 @@ pub async fn apply_prune(
             match removed {
                 Ok(()) => state.finish_delete(&backup.id, &copy.store).await?,
                 Err(failure) => {
+                    // One that does not answer is not waited for again with every backup.
+                    if failure.retryable {
+                        stores.insert(copy.store.clone(), Err(failure.clone()));
+                    }
                     complete = false;
                     let (id, store, error) = (backup.id.clone(), copy.store.clone(), failure.message);
                     tracing::error!(backup = id, store, error, "not removed; tried again next time");

@@ -1,5 +1,5 @@
-//! What a killed run has left in the stores, settled: a copy whose manifest is there is complete and is kept; anything
-//! else is removed. Also finishes removals that were begun.
+//! What a killed run has left in the stores, settled: a copy it was writing and whose manifest is there is complete and is
+//! kept; anything else is removed. Also removes copies that were given up, and finishes removals that were begun.
 
 use std::sync::Arc;
 
@@ -64,7 +64,12 @@ async fn settle_copy(backup: &Backup, copy: CopyState, store: &Arc<dyn Store>, s
         remove(&backup.database, &backup.id, store.as_ref()).await?;
         return Ok(state.finish_delete(&backup.id, name).await?);
     }
-    let manifest = store.get(&object_key(&backup.database, &backup.id, MANIFEST)).await?;
+    // Only what was being written may turn out to be complete. A leftover was given up, manifest or not: it was cut off
+    // in mid-clean-up, or a verification has found it bad.
+    let manifest = match copy {
+        CopyState::Writing => store.get(&object_key(&backup.database, &backup.id, MANIFEST)).await?,
+        _ => None,
+    };
     let complete = manifest.as_ref().and_then(|bytes| {
         let text = std::str::from_utf8(bytes).ok()?;
         let manifest: Manifest = serde_json::from_str(text).ok()?;
@@ -76,8 +81,10 @@ async fn settle_copy(backup: &Backup, copy: CopyState, store: &Arc<dyn Store>, s
         return Ok(state.set_copy(&backup.id, name, CopyState::Complete, None, Timestamp::now()).await?);
     }
     remove(&backup.database, &backup.id, store.as_ref()).await?;
-    tracing::info!(backup = backup.id, store = name, "removed what a killed run had left");
-    Ok(state.set_copy(&backup.id, name, CopyState::Missing, Some("interrupted"), Timestamp::now()).await?)
+    tracing::info!(backup = backup.id, store = name, "removed what was left of a copy");
+    let known = backup.copies.iter().find(|known| known.store == name).and_then(|known| known.error.as_deref());
+    let why = known.unwrap_or("interrupted");
+    Ok(state.set_copy(&backup.id, name, CopyState::Missing, Some(why), Timestamp::now()).await?)
 }
 
 /// Removes a backup from a store: the manifest first, so that it does not exist any more, then the rest.

@@ -46,15 +46,8 @@ pub(super) async fn copy(making: &mut Making<'_>, path: &Path) -> Result<Content
     let checked = tokio::spawn({
         let (staged, progress) = (staged.clone(), Arc::clone(&context.progress));
         async move {
-            let check = sqlite::check(&staged, check, &cancel);
-            tokio::pin!(check);
             // A check that takes long is no stall.
-            loop {
-                match tokio::time::timeout(std::time::Duration::from_secs(1), &mut check).await {
-                    Ok(checked) => return checked,
-                    Err(_) => progress.beat(),
-                }
-            }
+            progress.beat_during(sqlite::check(&staged, check, &cancel)).await
         }
     });
     context.progress.phase("store");

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::destination::{Destination, open_all};
-use super::fanout::Fanout;
+use super::fanout::{Fanout, too_slow};
 use super::layout::{MANIFEST, object_key};
 use super::{postgres, remains, sqlite};
 use crate::archive::BackupId;
@@ -87,7 +87,11 @@ impl Taken {
     /// What is wrong with the database itself.
     pub(super) fn damage(&self) -> Option<Failure> {
         let first = self.damage.first()?;
-        Some(Failure::new(format!("the database is damaged ({} findings): {first}", self.damage.len())).hint(
+        let what = match self.manifest.kind {
+            SourceKind::Sqlite => "the database",
+            SourceKind::Postgres => "the dump",
+        };
+        Some(Failure::new(format!("{what} is damaged ({} findings): {first}", self.damage.len())).hint(
             "the backup is stored as it is, does not count as good, and pushes no older one out; see `backup show`",
         ))
     }
@@ -174,6 +178,11 @@ impl Making<'_> {
         Err(Failure { message, retryable, ..first })
     }
 
+    /// How long a store may take nothing: half of the run's own patience, so that the run outlives it.
+    fn stall(&self) -> std::time::Duration {
+        self.wish.settings.stall_timeout / 2
+    }
+
     async fn record_begin(&self) -> Result<(), Failure> {
         if !self.wish.catalogued {
             return Ok(());
@@ -201,9 +210,7 @@ impl Making<'_> {
     {
         let name = object_name(base, self.spec.compression, !self.spec.recipients.is_empty());
         let key = object_key(self.wish.settings.database.as_str(), self.id.as_str(), &name);
-        // Half of the run's own patience, so that the run outlives a store that stalls.
-        let stall = self.wish.settings.stall_timeout / 2;
-        let fanout = Fanout::begin(&self.destinations, &key, stall, &self.context.cancel);
+        let fanout = Fanout::begin(&self.destinations, &key, self.stall(), &self.context.cancel);
         let shared = Arc::new(std::sync::Mutex::new(Some(fanout)));
         let (sink_side, progress) = (Arc::clone(&shared), Arc::clone(&self.context.progress));
         let spec = self.spec.clone();
@@ -245,12 +252,13 @@ impl Making<'_> {
         let Some(fanout) = fanout else { return Err(Failure::new("a bug: the object's lanes are gone")) };
         match finished {
             Ok((encoded, made)) => {
-                fanout.finish(encoded.stored_bytes, &mut self.destinations).await;
+                let finish = fanout.finish(encoded.stored_bytes, &mut self.destinations);
+                self.context.progress.beat_during(finish).await;
                 self.any_left()?;
                 Ok((object(name, encoded), made))
             }
             Err(failure) => {
-                fanout.abort(&mut self.destinations).await;
+                self.context.progress.beat_during(fanout.abort(&mut self.destinations)).await;
                 // The stores' own errors say more than "no store is left".
                 self.any_left()?;
                 Err(failure)
@@ -278,16 +286,18 @@ impl Making<'_> {
             state.set_manifest(self.id.as_str(), &text).await?;
         }
         let key = object_key(&manifest.database, self.id.as_str(), MANIFEST);
+        let stall = self.stall();
         let writes = self.destinations.iter().map(|destination| {
             let (key, text) = (&key, text.clone());
             async move {
-                match destination.store() {
-                    Some(store) => store.put(key, Bytes::from(text)).await.map_err(Failure::from),
-                    None => Ok(()),
+                let Some(store) = destination.store() else { return Ok(()) };
+                match tokio::time::timeout(stall, store.put(key, Bytes::from(text))).await {
+                    Ok(written) => written.map_err(Failure::from),
+                    Err(_) => Err(too_slow(store.as_ref(), key, stall)),
                 }
             }
         });
-        let written = join_all(writes).await;
+        let written = self.context.progress.beat_during(join_all(writes)).await;
         for (destination, written) in self.destinations.iter_mut().zip(written) {
             if let Err(failure) = written {
                 destination.fail(failure);
@@ -296,7 +306,7 @@ impl Making<'_> {
         self.any_left()?;
         if self.wish.catalogued && !damage.is_empty() {
             let now = Timestamp::now();
-            state.set_verified(self.id.as_str(), Verification::Bad, "check of the copy", now).await?;
+            state.set_verified(self.id.as_str(), Verification::Bad, "when it was taken", now).await?;
         }
         self.record_copies(true).await?;
         let copies = self.destinations.iter().map(|d| (d.name.to_string(), d.failure().cloned())).collect();
@@ -344,7 +354,8 @@ impl Making<'_> {
 
     /// Records every store's copy. A store that has failed is cleaned of what it may have got.
     async fn record_copies(&mut self, sealed: bool) -> Result<(), Failure> {
-        let cleaned = join_all(self.destinations.iter().map(|destination| clean(self, destination, sealed))).await;
+        let cleaning = join_all(self.destinations.iter().map(|destination| clean(self, destination, sealed)));
+        let cleaned = self.context.progress.beat_during(cleaning).await;
         if !self.wish.catalogued {
             return Ok(());
         }

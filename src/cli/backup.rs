@@ -15,7 +15,7 @@ use super::{job, progress, restore};
 use crate::archive::manifest::Manifest;
 use crate::backup;
 use crate::config::BackupJob;
-use crate::restore::{BackupSource, CopyReport, RestoreContext, verify_copy};
+use crate::restore::{BackupSource, CopyReport, RestoreContext, Trouble, verify_copy};
 use crate::run::{Failure, Lease, Progress, execute};
 use crate::state::{Backup, BackupFilter, BackupState, CopyState, State, Verification};
 
@@ -251,8 +251,8 @@ async fn verify(
     for name in &stores {
         let verified = match BackupSource::open(&backup, name, &scene.config).await {
             Ok(source) => verify_copy(&source, &context).await,
-            Err(failure) if failure.retryable => Err(failure),
-            Err(failure) => Ok(CopyReport {
+            Err(Trouble::Unseen(failure)) => Err(failure),
+            Err(Trouble::Bad(failure)) => Ok(CopyReport {
                 store: name.to_string(),
                 hashes: false,
                 readable: None,
@@ -383,7 +383,17 @@ async fn prune(job: Option<&str>, apply: bool, yes: bool, scene: &Scene<'_>) -> 
             if busy { CliError { exit: Exit::Busy, ..error } } else { error }
         })?;
         backup::settle_held(&plan.job, &scene.config, &state).await?;
-        let (removed, failed) = backup::apply_prune(plan, &scene.config, &state).await?;
+        // Once more, now that nobody else is at work: a run may have ended, or a backup been pinned, since it was shown.
+        let job = scene.config.backups.values().find(|job| plan.job == format!("backup.{}", job.name));
+        let Some(job) = job else { continue };
+        let Some(mut now) = backup::plan_prune(job, &state, Timestamp::now()).await? else { continue };
+        now.limit_to(plan);
+        errors.extend(now.unfinished.iter().map(|(backup, store, error)| backup::PruneError {
+            backup: backup.clone(),
+            store: store.clone(),
+            error: error.clone().unwrap_or_default(),
+        }));
+        let (removed, failed) = backup::apply_prune(&now, &scene.config, &state).await?;
         gone += removed;
         errors.extend(failed);
     }

@@ -14,7 +14,7 @@ use super::output::{age, bytes};
 use super::progress;
 use super::scene::Scene;
 use crate::archive::codec::Identities;
-use crate::restore::{Comparison, RestoreContext, RestorePlan, choose, parse_target, plan, restore};
+use crate::restore::{Comparison, RestoreContext, RestorePlan, Trouble, choose, parse_target, plan, restore};
 use crate::run::{Failure, Progress};
 use crate::state::{Backup, BackupFilter, State};
 
@@ -60,7 +60,7 @@ pub(super) async fn run(arguments: &RestoreArgs, scene: &Scene<'_>) -> Result<Ex
     let done = tokio::select! {
         done = restore(&source, &target, &planned, &context) => done,
         () = async { cancel.cancelled().await; tokio::time::sleep(std::time::Duration::from_secs(20)).await } => {
-            Err(Failure::new("cancelled"))
+            Err(Failure::new("cancelled").into())
         }
     };
     signals.abort();
@@ -69,7 +69,14 @@ pub(super) async fn run(arguments: &RestoreArgs, scene: &Scene<'_>) -> Result<Ex
         Err(_) if cancel.is_cancelled() => {
             return Err(CliError { exit: Exit::Interrupted, ..CliError::failed("cancelled") });
         }
-        other => other?,
+        Ok(restored) => restored,
+        Err(Trouble::Unseen(failure)) => return Err(failure.into()),
+        Err(Trouble::Bad(failure)) => {
+            let hint =
+                format!("`caretaker backup verify {}` looks at every copy and gives the bad ones up", planned.backup);
+            let hint = failure.hint.map_or(hint.clone(), |first| format!("{first}; {hint}"));
+            return Err(CliError { exit: Exit::Found, hint: Some(hint), ..CliError::failed(failure.message) });
+        }
     };
     for warning in &restored.warnings {
         scene.output.line(format!("{} {warning}", scene.output.warn("warning:")));

@@ -6,11 +6,13 @@ mod postgres;
 mod source;
 mod sqlite;
 mod target;
+mod trouble;
 mod verify;
 
 pub use compare::{Comparison, TableComparison};
 pub use source::{BackupSource, choose};
 pub use target::{Target, TargetError, parse_target};
+pub use trouble::Trouble;
 pub use verify::{CopyReport, verify_copy};
 
 use std::path::Path;
@@ -96,7 +98,7 @@ pub async fn restore(
     target: &Target,
     plan: &RestorePlan,
     context: &RestoreContext<'_>,
-) -> Result<Restored, Failure> {
+) -> Result<Restored, Trouble> {
     match target {
         Target::Postgres(server) => postgres::restore(source, server, plan, context).await,
         Target::Sqlite(path) => sqlite::restore(source, path, context).await,

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use super::compare::{Comparison, compare};
 use super::source::BackupSource;
 use super::verify::writer_major;
-use super::{RestoreContext, RestorePlan, Restored};
+use super::{RestoreContext, RestorePlan, Restored, Trouble};
 use crate::archive::fingerprint::{LargeObjectHasher, TableHasher};
 use crate::archive::manifest::{LargeObject, Table};
 use crate::config::FingerprintLevel;
@@ -82,7 +82,7 @@ pub(super) async fn restore(
     server: &Postgres,
     plan: &RestorePlan,
     context: &RestoreContext<'_>,
-) -> Result<Restored, Failure> {
+) -> Result<Restored, Trouble> {
     let name = Identifier::new(&server.target().dbname).map_err(|error| Failure::new(error.to_string()))?;
     let mut warnings = Vec::new();
     if plan.creates {
@@ -94,26 +94,33 @@ pub(super) async fn restore(
         connection.close().await;
         if let Some(first) = occupied.first() {
             let failure = Failure::new(format!("the target is not empty any more: {first}"));
-            return Err(Failure { refused: Some(Refusal::Safety), ..failure });
+            return Err(Failure { refused: Some(Refusal::Safety), ..failure }.into());
         }
     }
     let loaded = load(source, server, context, &mut warnings).await;
-    if let Err(failure) = loaded {
+    if let Err(trouble) = loaded {
         if !plan.creates {
-            return Err(failure.hint("the target is partly filled: drop it, or empty it, before another attempt"));
+            let hint = "the target is partly filled: drop it, or empty it, before another attempt";
+            return Err(trouble.map(|failure| failure.hint(hint)));
         }
         // What we have made and not filled must not look like a restored database.
-        let mut connection = maintenance(server).await?;
-        let dropped = connection.drop_database(&name).await;
-        connection.close().await;
-        return Err(match dropped {
-            Ok(()) => failure,
-            Err(error) => failure.hint(format!("the unfinished database {} is still there: {error}", name.as_str())),
+        return Err(match drop_unfinished(server, &name).await {
+            Ok(()) => trouble,
+            Err(why) => trouble.map(|failure| {
+                failure.hint(format!("the unfinished database {} is still there: {}", name.as_str(), why.message))
+            }),
         });
     }
     context.progress.phase("compare");
     let comparison = compare_database(source, server, context).await?;
     Ok(Restored { comparison, warnings })
+}
+
+async fn drop_unfinished(server: &Postgres, name: &Identifier) -> Result<(), Failure> {
+    let mut connection = maintenance(server).await?;
+    let dropped = connection.drop_database(name).await;
+    connection.close().await;
+    Ok(dropped?)
 }
 
 async fn create(
@@ -152,7 +159,7 @@ async fn load(
     server: &Postgres,
     context: &RestoreContext<'_>,
     warnings: &mut Vec<String>,
-) -> Result<(), Failure> {
+) -> Result<(), Trouble> {
     context.progress.phase("restore");
     let data = source.data()?;
     context.progress.expect(data.bytes);
@@ -180,7 +187,7 @@ async fn load(
     warnings.extend(end.warnings);
     match end.errors.first() {
         None => Ok(()),
-        Some(first) => Err(Failure::new(format!("pg_restore: {first} ({} errors in all)", end.errors_total))),
+        Some(first) => Err(Failure::new(format!("pg_restore: {first} ({} errors in all)", end.errors_total)).into()),
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_util::io::SyncIoBridge;
 use tokio_util::sync::CancellationToken;
 
+use super::trouble::{self, Trouble};
 use crate::archive::codec::{CodecError, Decoded, Decoder, Identities, ObjectName};
 use crate::archive::manifest::{FORMAT_VERSION, Manifest, Object};
 use crate::backup::{MANIFEST, good_copy, object_key};
@@ -33,7 +34,8 @@ pub async fn choose(backup: &Backup, config: &Config) -> Result<(BackupSource, V
     for name in good_copy(backup, config) {
         match BackupSource::open(backup, &name, config).await {
             Ok(source) => return Ok((source, passed_over)),
-            Err(failure) => {
+            Err(trouble) => {
+                let failure = trouble.failure();
                 passed_over.push(format!("not taken from {name}: {}", failure.message));
                 last = Some(failure);
             }
@@ -46,17 +48,19 @@ pub async fn choose(backup: &Backup, config: &Config) -> Result<(BackupSource, V
 
 impl BackupSource {
     /// Opens a backup in this store.
-    pub async fn open(backup: &Backup, name: &StoreName, config: &Config) -> Result<Self, Failure> {
+    pub async fn open(backup: &Backup, name: &StoreName, config: &Config) -> Result<Self, Trouble> {
         let settings =
             config.stores.get(name).ok_or_else(|| Failure::new(format!("store {name} is not in the configuration")))?;
         let store = store::open(settings).await?;
         let key = object_key(&backup.database, &backup.id, MANIFEST);
-        let missing = || Failure::new(format!("store {name} has no {key}: the backup is gone from there"));
+        let missing = || Trouble::bad(format!("store {name} has no {key}: the backup is gone from there"));
         let bytes = store.get(&key).await?.ok_or_else(missing)?;
-        let manifest = read_manifest(&bytes).map_err(|why| Failure::new(format!("{key} in store {name}: {why}")))?;
+        let manifest = read_manifest(&bytes).map_err(|trouble| {
+            trouble.map(|why| Failure { message: format!("{key} in store {name}: {}", why.message), ..why })
+        })?;
         if manifest.id.as_str() != backup.id || manifest.database != backup.database {
             let what = format!("{key} in store {name} is the manifest of {} of {}", manifest.id, manifest.database);
-            return Err(Failure::new(what));
+            return Err(Trouble::bad(what));
         }
         Ok(Self { manifest, store })
     }
@@ -76,9 +80,9 @@ impl BackupSource {
         progress: &Arc<Progress>,
         cancel: &CancellationToken,
         consume: impl FnOnce(&mut dyn Read) -> io::Result<T> + Send + 'static,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, Trouble> {
         let key = object_key(&self.manifest.database, self.manifest.id.as_str(), &object.name);
-        let reader = store::read_whole(&self.store, &key, object.bytes).await?;
+        let reader = store::read_whole(&self.store, &key, object.bytes).await.map_err(trouble::of_store)?;
         let (name, identities, progress) = (object.name.clone(), identities.clone(), Arc::clone(progress));
         let (cancel, runtime) = (cancel.clone(), tokio::runtime::Handle::current());
         let work = tokio::task::spawn_blocking(move || {
@@ -95,11 +99,12 @@ impl BackupSource {
         let place = format!("{key} in store {}", self.store.name());
         let (consumed, decoded) =
             work.await.map_err(|panic| Failure::new(format!("a bug: {panic}")))?.map_err(|error| {
-                let failure = Failure::from(error);
-                Failure { message: format!("{place}: {}", failure.message), ..failure }
+                let at_place =
+                    |failure: Failure| Failure { message: format!("{place}: {}", failure.message), ..failure };
+                trouble::of_codec(error).map(at_place)
             })?;
-        check(object, &decoded).map_err(|why| Failure::new(format!("{place}: {why}")))?;
-        consumed.map_err(|error| Failure::new(format!("{place}: {error}")))
+        check(object, &decoded).map_err(|why| Trouble::bad(format!("{place}: {why}")))?;
+        consumed.map_err(|error| Trouble::Unseen(Failure::new(format!("{place}: {error}"))))
     }
 
     /// Checks an object's stored bytes only: for encrypted objects without a key.
@@ -108,10 +113,10 @@ impl BackupSource {
         object: &Object,
         progress: &Arc<Progress>,
         cancel: &CancellationToken,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Trouble> {
         use sha2::{Digest, Sha256};
         let key = object_key(&self.manifest.database, self.manifest.id.as_str(), &object.name);
-        let reader = store::read_whole(&self.store, &key, object.bytes).await?;
+        let reader = store::read_whole(&self.store, &key, object.bytes).await.map_err(trouble::of_store)?;
         let (cancel, progress, runtime) = (cancel.clone(), Arc::clone(progress), tokio::runtime::Handle::current());
         let hashed = tokio::task::spawn_blocking(move || {
             let mut reader = Watched { inner: SyncIoBridge::new_with_handle(reader, runtime), progress, cancel };
@@ -127,11 +132,11 @@ impl BackupSource {
         let found = hashed
             .await
             .map_err(|panic| Failure::new(format!("a bug: {panic}")))?
-            .map_err(|error| Failure::from(store::StoreError::from_read(self.store.name(), key.as_str(), error)))?;
+            .map_err(|error| trouble::of_store(store::StoreError::from_read(self.store.name(), key.as_str(), error)))?;
         if found == object.sha256 {
             Ok(())
         } else {
-            Err(Failure::new(format!(
+            Err(Trouble::bad(format!(
                 "{place}: SHA-256 of the stored bytes is {found}, the manifest says {}",
                 object.sha256
             )))
@@ -139,17 +144,19 @@ impl BackupSource {
     }
 }
 
-fn read_manifest(bytes: &[u8]) -> Result<Manifest, String> {
+fn read_manifest(bytes: &[u8]) -> Result<Manifest, Trouble> {
     #[derive(serde::Deserialize)]
     struct Version {
         format_version: u32,
     }
-    let version: Version = serde_json::from_slice(bytes).map_err(|error| format!("not a manifest: {error}"))?;
+    let version: Version =
+        serde_json::from_slice(bytes).map_err(|error| Trouble::bad(format!("not a manifest: {error}")))?;
     if version.format_version > FORMAT_VERSION {
         let found = version.format_version;
-        return Err(format!("written in format {found} by a newer Caretaker; this one reads up to {FORMAT_VERSION}"));
+        let text = format!("written in format {found} by a newer Caretaker; this one reads up to {FORMAT_VERSION}");
+        return Err(Trouble::Unseen(Failure::new(text).hint("use that Caretaker, or a newer one")));
     }
-    serde_json::from_slice(bytes).map_err(|error| format!("the manifest cannot be read: {error}"))
+    serde_json::from_slice(bytes).map_err(|error| Trouble::bad(format!("the manifest cannot be read: {error}")))
 }
 
 fn check(object: &Object, decoded: &Decoded) -> Result<(), String> {

@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 
 use super::compare::{Comparison, compare};
 use super::source::BackupSource;
-use super::{RestoreContext, RestorePlan, Restored};
+use super::{RestoreContext, RestorePlan, Restored, Trouble};
 use crate::archive::manifest::Object;
 use crate::backup;
 use crate::config::{FingerprintLevel, SqliteCheck};
@@ -47,7 +47,7 @@ pub(super) async fn stage(
     source: &BackupSource,
     object: &Object,
     context: &RestoreContext<'_>,
-) -> Result<NamedTempFile, Failure> {
+) -> Result<NamedTempFile, Trouble> {
     context.progress.phase("download");
     context.progress.expect(object.bytes);
     let cannot =
@@ -66,7 +66,7 @@ pub(super) async fn restore(
     source: &BackupSource,
     path: &Path,
     context: &RestoreContext<'_>,
-) -> Result<Restored, Failure> {
+) -> Result<Restored, Trouble> {
     let data = source.data()?;
     let staged = stage(source, data, context).await?;
     context.progress.phase("check");

@@ -5,10 +5,11 @@ use std::io::{Read, Write};
 
 use serde::Serialize;
 
-use super::RestoreContext;
 use super::source::BackupSource;
+use super::{RestoreContext, Trouble};
 use crate::archive::manifest::Object;
 use crate::config::SqliteCheck;
+use crate::database::postgres::ProcessErrorKind as Kind;
 use crate::database::{postgres, sqlite};
 use crate::run::Failure;
 
@@ -32,18 +33,24 @@ impl CopyReport {
     pub fn is_good(&self) -> bool {
         self.problems.is_empty()
     }
+
+    fn is_bad(&mut self, found: Failure) {
+        self.hashes = false;
+        self.problems.push(found.message);
+    }
 }
 
 /// Verifies one copy. An error means that it could not be looked at; what is wrong with it stands in the report.
 pub async fn verify_copy(source: &BackupSource, context: &RestoreContext<'_>) -> Result<CopyReport, Failure> {
     let store = source.store.name().to_string();
     let mut report = CopyReport { store, hashes: true, readable: None, problems: Vec::new(), remarks: Vec::new() };
+    let mut unseen = None;
     for object in &source.manifest.objects {
         let outcome = if object.name.ends_with(".age") && context.identities.is_empty() {
             let remark =
                 format!("{}: encrypted, and no --identity given: only its stored bytes were checked", object.name);
             report.remarks.push(remark);
-            source.check_stored(object, &context.progress, &context.cancel).await.map(|()| None)
+            check_stored(source, object, context).await.map(|()| None)
         } else if object.name.starts_with("data.dump") {
             archive(source, object, context).await.map(Some)
         } else if object.name.starts_with("data.db") {
@@ -54,20 +61,35 @@ pub async fn verify_copy(source: &BackupSource, context: &RestoreContext<'_>) ->
         };
         match outcome {
             Ok(readable) => report.readable = readable.or(report.readable),
-            // A store that does not answer has not shown a bad backup.
-            Err(failure) if failure.retryable => return Err(failure),
             Err(_) if context.cancel.is_cancelled() => return Err(Failure::new("cancelled")),
-            Err(failure) => {
-                report.hashes = false;
-                report.problems.push(failure.message);
+            // What could not be looked at has not shown a bad backup.
+            Err(Trouble::Unseen(failure)) if failure.retryable => {
+                unseen.get_or_insert(failure);
+                break;
             }
+            Err(Trouble::Unseen(failure)) => match check_stored(source, object, context).await {
+                Err(Trouble::Bad(worse)) => report.is_bad(worse),
+                _ => {
+                    unseen.get_or_insert(failure);
+                }
+            },
+            Err(Trouble::Bad(failure)) => report.is_bad(failure),
         }
     }
-    Ok(report)
+    match unseen {
+        // One bad object is enough to know.
+        Some(failure) if report.is_good() => Err(failure),
+        _ => Ok(report),
+    }
+}
+
+/// Without the key to an object, or the tool for it, its stored bytes can still be compared; the store must answer.
+async fn check_stored(source: &BackupSource, object: &Object, context: &RestoreContext<'_>) -> Result<(), Trouble> {
+    source.check_stored(object, &context.progress, &context.cancel).await
 }
 
 /// PostgreSQL: pg_restore turns the whole archive into SQL and throws it away.
-async fn archive(source: &BackupSource, object: &Object, context: &RestoreContext<'_>) -> Result<String, Failure> {
+async fn archive(source: &BackupSource, object: &Object, context: &RestoreContext<'_>) -> Result<String, Trouble> {
     context.progress.phase("verify");
     let writer = writer_major(source);
     let bindir = context.config.daemon.pg_bindir.as_deref();
@@ -85,19 +107,25 @@ async fn archive(source: &BackupSource, object: &Object, context: &RestoreContex
     let read = source.read(object, &context.identities, &context.progress, &context.cancel, feed);
     let (read, checked) = tokio::join!(read, check.wait());
     read?;
-    checked?;
-    Ok(tool.version)
+    match checked {
+        Ok(_) => Ok(tool.version),
+        Err(error) => Err(match error.kind {
+            // About this machine, not about the archive.
+            Kind::NotStarted | Kind::Killed | Kind::NoSpace(_) | Kind::VersionMismatch(_) => Trouble::from(error),
+            _ => Trouble::Bad(error.into()),
+        }),
+    }
 }
 
 /// SQLite: staged and checked in full.
-async fn database(source: &BackupSource, object: &Object, context: &RestoreContext<'_>) -> Result<String, Failure> {
+async fn database(source: &BackupSource, object: &Object, context: &RestoreContext<'_>) -> Result<String, Trouble> {
     let staged = super::sqlite::stage(source, object, context).await?;
     context.progress.phase("check");
     let found = sqlite::check(staged.path(), SqliteCheck::Full, &context.cancel).await?;
     let damage: Vec<_> = found.findings.iter().filter(|finding| finding.check != "foreign_key_check").collect();
     match damage.first() {
         None => Ok("integrity_check".to_owned()),
-        Some(first) => Err(Failure::new(format!("{}: {} ({} findings)", object.name, first.text, found.total))),
+        Some(first) => Err(Trouble::bad(format!("{}: {} ({} findings)", object.name, first.text, found.total))),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -59,6 +60,17 @@ impl Progress {
     /// Something moved.
     pub fn beat(&self) {
         self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Beats while `work` goes on, which counts nothing but has deadlines of its own.
+    pub async fn beat_during<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            match tokio::time::timeout(Duration::from_secs(1), &mut work).await {
+                Ok(done) => return done,
+                Err(_) => self.beat(),
+            }
+        }
     }
 
     /// Where it stands.

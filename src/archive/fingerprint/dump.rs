@@ -3,7 +3,7 @@
 use super::blocks::Blocks;
 use super::catalogue::Catalogue;
 use super::toc::{self, Header, Layout, Stop};
-use super::{Contents, DumpFingerprint};
+use super::{Broken, Contents, DumpFingerprint};
 use crate::archive::manifest::LargeObject;
 use crate::config::FingerprintLevel;
 
@@ -20,6 +20,7 @@ pub struct DumpReader {
     pending: Vec<u8>,
     /// How long `pending` must at least be before it is worth trying again.
     needed: usize,
+    not_an_archive: bool,
     header: Option<Header>,
     entries_left: u64,
     catalogue: Catalogue,
@@ -43,6 +44,7 @@ impl DumpReader {
             level,
             pending: Vec::new(),
             needed: 0,
+            not_an_archive: false,
             header: None,
             entries_left: 0,
             catalogue: Catalogue::default(),
@@ -66,22 +68,29 @@ impl DumpReader {
 
     /// What was found, after the archive's last byte.
     pub fn finish(mut self) -> DumpFingerprint {
-        let not_fingerprinted = match std::mem::replace(&mut self.place, Place::Done) {
-            Place::Done => None,
-            Place::Lost(reason) => Some(reason),
-            Place::Header | Place::Contents(_) => Some("the archive ends before its data".to_owned()),
+        let (broken, not_fingerprinted) = match std::mem::replace(&mut self.place, Place::Done) {
+            Place::Done => (None, None),
+            Place::Lost(reason) => (self.not_an_archive.then_some(Broken::NoArchive), Some(reason)),
+            Place::Header | Place::Contents(_) => {
+                (Some(Broken::NoArchive), Some("the archive ends before its data".to_owned()))
+            }
             Place::Blocks(blocks) => match blocks.finish() {
                 Ok(found) => {
                     self.catalogue.fill(found.tables);
-                    return self.report(found.large_objects, None);
+                    return self.report(found.large_objects, None, None);
                 }
-                Err(reason) => Some(reason),
+                Err(reason) => (Some(Broken::Cut), Some(reason)),
             },
         };
-        self.report(Vec::new(), not_fingerprinted)
+        self.report(Vec::new(), broken, not_fingerprinted)
     }
 
-    fn report(self, large_objects: Vec<LargeObject>, not_fingerprinted: Option<String>) -> DumpFingerprint {
+    fn report(
+        self,
+        large_objects: Vec<LargeObject>,
+        broken: Option<Broken>,
+        not_fingerprinted: Option<String>,
+    ) -> DumpFingerprint {
         let Catalogue { encoding, owners, .. } = &self.catalogue;
         let contents = self.header.filter(|_| self.entries_left == 0).map(|header| Contents {
             archive_version: (1, header.layout.minor),
@@ -99,6 +108,7 @@ impl DumpReader {
             tables: self.catalogue.into_tables(),
             large_objects,
             contents,
+            broken,
             not_fingerprinted,
         }
     }
@@ -121,7 +131,10 @@ impl DumpReader {
                 self.pending = pending;
                 self.pending.drain(..at);
             }
-            Err(Stop::Wrong(reason)) => self.place = Place::Lost(reason),
+            Err(Stop::Wrong(reason)) => {
+                self.not_an_archive = self.header.is_none() && !toc::is_archive(&pending);
+                self.place = Place::Lost(reason);
+            }
         }
     }
 

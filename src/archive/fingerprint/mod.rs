@@ -42,9 +42,21 @@ pub struct DumpFingerprint {
     pub large_objects: Vec<LargeObject>,
     /// What header and table of contents say; `None`: they could not be read.
     pub contents: Option<Contents>,
+    /// Why this is no whole archive: it does not begin like one, or ends early. Another matter than one that this reader
+    /// does not understand. At level `none`, what comes after the table of contents is not looked at.
+    pub broken: Option<Broken>,
     /// Why there are no rows and hashes although they were asked for, in words for the manifest. The backup stands all
     /// the same: only its proof is missing.
     pub not_fingerprinted: Option<String>,
+}
+
+/// Why something is no whole archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// It has no table of contents, or only part of one: nothing can be restored from it.
+    NoArchive,
+    /// It has its table of contents and ends before its data does.
+    Cut,
 }
 
 impl DumpFingerprint {

@@ -4,6 +4,8 @@
 
 use super::int;
 
+/// Every archive begins with it.
+const MAGIC: &[u8] = b"PGDMP";
 /// The longest string and the largest number of entries that are believed. pg_dump's longest strings are definitions,
 /// at most a server's 1 GB; what is beyond a quarter of it is not worth the memory.
 const MAX_STRING: usize = 256 << 20;
@@ -60,11 +62,16 @@ pub(super) struct Entry<'a> {
     pub(super) dependencies: Vec<i32>,
 }
 
+/// Whether these are the first bytes of an archive of some version.
+pub(super) fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
 /// Reads the header and the number of entries. Returns how many bytes they take.
 pub(super) fn header(bytes: &[u8]) -> Result<(Header, usize), Stop> {
     let layout = Layout { minor: 0, int_size: 4, offset_size: 8 };
     let mut cursor = Cursor { bytes, at: 0, layout };
-    if cursor.take(5)? != b"PGDMP" {
+    if cursor.take(MAGIC.len())? != MAGIC {
         return wrong("it is not an archive of pg_dump's custom format");
     }
     let [major, minor, revision] = cursor.array()?;
