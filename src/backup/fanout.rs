@@ -34,6 +34,8 @@ struct Lane {
     sender: Option<mpsc::Sender<Message>>,
     stalled: CancellationToken,
     task: JoinHandle<Result<Stored, Failure>>,
+    /// Whether it was still going on when the whole object was given up: then its end is no failure of the store.
+    given_up: bool,
 }
 
 /// An object on its way to every store that takes part.
@@ -58,7 +60,7 @@ impl Fanout {
             let (sender, receiver) = mpsc::channel(QUEUE);
             let stalled = CancellationToken::new();
             let task = tokio::spawn(carry(std::sync::Arc::clone(store), key.clone(), receiver, stalled.clone(), stall));
-            lanes.push(Lane { destination: index, sender: Some(sender), stalled, task });
+            lanes.push(Lane { destination: index, sender: Some(sender), stalled, task, given_up: false });
         }
         Self { lanes, runtime: Handle::current(), cancel: cancel.clone(), stall }
     }
@@ -115,7 +117,7 @@ impl Fanout {
     /// Gives the object up everywhere and removes what was sent of it.
     pub(super) async fn abort(mut self, destinations: &mut [Destination]) {
         for lane in &mut self.lanes {
-            lane.sender = None;
+            lane.given_up = lane.sender.take().is_some();
         }
         self.collect(None, destinations).await;
     }
@@ -130,8 +132,9 @@ impl Fanout {
                     bytes,
                     stored.bytes()
                 ))),
-                (Ok(Ok(_)), _) | (Ok(Err(_)), None) => {}
-                (Ok(Err(failure)), Some(_)) => destination.fail(failure),
+                (Ok(Ok(_)), _) => {}
+                (Ok(Err(_)), None) if lane.given_up => {}
+                (Ok(Err(failure)), _) => destination.fail(failure),
                 (Err(panic), _) => {
                     destination.fail(Failure::new(format!("store {}: a bug: {panic}", destination.name)));
                 }
