@@ -98,8 +98,14 @@ impl Lease {
         let path = path(state_dir, name);
         let io = |source| LeaseError::Io { path: path.clone(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(state_dir.join(FOLDER)).map_err(io)?;
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(io)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
