@@ -8,17 +8,14 @@ use serde_json::json;
 use super::exit::{CliError, Exit};
 use super::output::{age, bytes};
 use super::scene::Scene;
-use crate::run::{Holder, Lease, LeaseError};
+use crate::run::Lease;
 use crate::state::{Backup, BackupFilter, BackupState, Run, RunState, Verification};
 
 pub(super) async fn run(scene: &Scene<'_>) -> Result<Exit, CliError> {
     let state = scene.state().await?;
     let output = scene.output;
     let now = Timestamp::now();
-    let daemon: Option<Holder> = match Lease::acquire(state.dir(), "daemon", now) {
-        Err(LeaseError::Busy { holder, .. }) => holder,
-        _ => None,
-    };
+    let daemon = Lease::holder(state.dir(), "daemon")?;
     output.line(match &daemon {
         Some(holder) => {
             format!("daemon {} (process {}, since {})", output.good("running"), holder.pid, age(holder.since, now))

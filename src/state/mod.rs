@@ -15,4 +15,4 @@ pub use error::StateError;
 pub use open::State;
 pub use reloads::ReloadAnswer;
 pub use runs::{Cause, NewRun, Run, RunEnd, RunFilter, RunState};
-pub use slots::{Claim, Ledger, OpenSlot, SlotCause};
+pub use slots::{Abandoned, Claim, Ledger, OpenSlot, SlotCause};

@@ -2,10 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod archive;
+mod clock;
 mod config;
+mod crash;
+mod daemon;
 mod database;
 mod documents;
+mod load;
 mod packaging;
+mod scheduling;
+mod state;
+mod status;
+mod stop;
 mod store;
 mod support;
 mod systemd;

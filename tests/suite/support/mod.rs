@@ -10,28 +10,34 @@
 //! ```
 #![allow(dead_code, unused_imports, reason = "not every capability needs every piece")]
 
+mod clock;
 mod container;
 mod daemon;
 mod environment;
+mod night;
 mod outcome;
 mod own_postgres;
 mod postgres;
 mod s3;
 mod sandbox;
 pub mod stock;
+mod tools;
 mod wait;
 
 #[cfg(test)]
 mod tests;
 
+pub use clock::Clock;
 pub use container::{Container, Machine, user_of};
 pub use daemon::Daemon;
 pub use environment::required;
+pub use night::Night;
 pub use outcome::{Outcome, run};
 pub use own_postgres::OwnPostgres;
 pub use postgres::{Database, Postgres, Tls, psql};
 pub use s3::{Bucket, S3};
 pub use sandbox::Sandbox;
+pub use tools::Tools;
 pub use wait::{eventually, patient, until};
 
 /// A name that no other test, in this process or another, uses.
