@@ -60,11 +60,11 @@ fn run(cli: &Cli, output: &Output) -> Result<Exit, CliError> {
     if let Command::Demo = &cli.command {
         return runtime()?.block_on(demo::run(output));
     }
-    let loaded = config::load(&cli.global, output)?;
-    user::drop_to_owner(&loaded.config.daemon.state_dir)?;
+    let config = config::load(&cli.global, output)?.config;
+    user::drop_to_owner(&config.daemon.state_dir)?;
     let runtime = runtime()?;
     let done = runtime.block_on(async {
-        let scene = scene::Scene::new(loaded.config, &cli.global, output);
+        let scene = scene::Scene::new(config, &cli.global, output);
         match &cli.command {
             Command::Daemon => daemon::run(scene).await,
             Command::Reload => daemon::reload(&scene).await,
