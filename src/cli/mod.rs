@@ -70,9 +70,11 @@ fn run(cli: &Cli, output: &Output) -> Result<Exit, CliError> {
             tracing::warn!("{warning}");
         }
     }
+    // The rest of what was loaded is not needed any more, and large where there are many jobs.
+    let config = loaded.config;
     let runtime = runtime()?;
     let done = runtime.block_on(async {
-        let scene = scene::Scene::new(loaded.config, &cli.global, output);
+        let scene = scene::Scene::new(config, &cli.global, output);
         match &cli.command {
             Command::Daemon => daemon::run(scene).await,
             Command::Reload => daemon::reload(&scene).await,
