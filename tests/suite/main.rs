@@ -2,14 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod archive;
+mod backup;
 mod clock;
 mod config;
 mod crash;
 mod daemon;
 mod database;
 mod documents;
+mod faults;
 mod load;
 mod packaging;
+mod restore;
+mod retention;
 mod scheduling;
 mod state;
 mod status;

@@ -110,9 +110,9 @@ fn flaky(sandbox: &Sandbox, times: u32) -> Tools {
     Tools::with_dump(
         sandbox,
         &format!(
-            "echo >>\"$HERE/calls\"\n\
-             if [ $(wc -l <\"$HERE/calls\") -le {times} ]; then echo '{refused}' >&2; exit 1; fi\n\
-             exec \"$REAL\" \"$@\""
+            "echo >>\"$here/calls\"\n\
+             if [ $(wc -l <\"$here/calls\") -le {times} ]; then echo '{refused}' >&2; exit 1; fi\n\
+             exec \"$real\" \"$@\""
         ),
     )
 }

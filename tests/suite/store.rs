@@ -4,6 +4,6 @@
 mod bucket;
 mod directory;
 mod faults;
-mod places;
-mod proxy;
+pub mod places;
+pub mod proxy;
 mod round_trip;

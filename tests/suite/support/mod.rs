@@ -20,6 +20,7 @@ mod own_postgres;
 mod postgres;
 mod s3;
 mod sandbox;
+mod scene;
 pub mod stock;
 mod tools;
 mod wait;
@@ -37,6 +38,7 @@ pub use own_postgres::OwnPostgres;
 pub use postgres::{Database, Postgres, Tls, psql};
 pub use s3::{Bucket, S3};
 pub use sandbox::Sandbox;
+pub use scene::{files, flip, nightly, sqlite_url};
 pub use tools::Tools;
 pub use wait::{eventually, patient, until};
 

@@ -1,4 +1,4 @@
-//! PostgreSQL's client tools, with a pg_dump that misbehaves as a test wants.
+//! PostgreSQL's client tools, wrapped: counted, or made to misbehave. For `pg_bindir`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,45 +6,39 @@ use std::path::{Path, PathBuf};
 
 use super::{Sandbox, required, until};
 
-/// A folder for `pg_bindir`.
+/// A folder with the tools of the shared server's version.
 #[derive(Debug)]
 pub struct Tools {
     folder: PathBuf,
+    real: PathBuf,
 }
 
 impl Tools {
-    /// The real tools, and a pg_dump that is a shell script. In the script `"$REAL"` is the real one, and `$HERE` the
-    /// folder; whoever asks it for its version gets the real answer.
-    pub fn with_dump(sandbox: &Sandbox, script: &str) -> Self {
-        let folder = sandbox.path("bin");
-        fs::create_dir(&folder).unwrap();
-        let real = Path::new(&required("CARETAKER_TEST_PG_BIN")).to_owned();
-        for tool in ["pg_restore", "pg_dumpall"] {
-            std::os::unix::fs::symlink(real.join(tool), folder.join(tool)).unwrap();
+    /// The real tools, each call of which is counted.
+    pub fn new(sandbox: &Sandbox) -> Self {
+        let tools = Self { folder: sandbox.path("bin"), real: required("CARETAKER_TEST_PG_BIN").into() };
+        fs::create_dir_all(&tools.folder).unwrap();
+        for name in ["pg_dump", "pg_dumpall", "pg_restore"] {
+            tools.replace(name, "exec \"$real\" \"$@\"");
         }
-        let text = format!(
-            "#!/bin/bash\nREAL='{}' HERE='{}'\n[ \"$1\" != --version ] || exec \"$REAL\" --version\n{script}\n",
-            real.join("pg_dump").display(),
-            folder.display()
-        );
-        fs::write(folder.join("pg_dump"), text).unwrap();
-        fs::set_permissions(folder.join("pg_dump"), fs::Permissions::from_mode(0o755)).unwrap();
-        Self { folder }
+        tools
+    }
+
+    /// The real tools, and a shell script in the place of pg_dump.
+    pub fn with_dump(sandbox: &Sandbox, script: &str) -> Self {
+        let tools = Self::new(sandbox);
+        tools.replace("pg_dump", script);
+        tools
     }
 
     /// A pg_dump that holds back most of its output until [`Self::release`]. The output is its archive all the same.
     pub fn held(sandbox: &Sandbox) -> Self {
         Self::with_dump(
             sandbox,
-            "\"$REAL\" \"$@\" | { head -c 2000; touch \"$HERE/begun\"; \
-             while [ ! -e \"$HERE/released\" ]; do sleep 0.05; done; cat; }\n\
+            "\"$real\" \"$@\" | { head -c 2000; touch \"$here/begun\"; \
+             while [ ! -e \"$here/released\" ]; do sleep 0.05; done; cat; }\n\
              [ \"${PIPESTATUS[0]}\" = 0 ]",
         )
-    }
-
-    /// The line for `[daemon]`.
-    pub fn setting(&self) -> String {
-        format!("pg_bindir = '{}'", self.folder.display())
     }
 
     /// Waits until a held dump has begun.
@@ -56,5 +50,50 @@ impl Tools {
     /// Lets a held dump, and those after it, go on.
     pub fn release(&self) {
         fs::write(self.folder.join("released"), "").unwrap();
+    }
+
+    /// The line for `[daemon]`.
+    pub fn setting(&self) -> String {
+        format!("pg_bindir = '{}'\n", self.folder.display())
+    }
+
+    /// Puts a shell script in a tool's place. It finds the real one in `$real`, and this folder in `$here`.
+    pub fn replace(&self, name: &str, script: &str) {
+        self.write(name, "exec \"$real\" --version", script);
+    }
+
+    /// Puts a script in a tool's place that says to be of another version.
+    pub fn pretend(&self, name: &str, version: &str, script: &str) {
+        self.write(name, &format!("echo '{name} (PostgreSQL) {version}'; exit 0"), script);
+    }
+
+    fn write(&self, name: &str, version: &str, script: &str) {
+        let (here, real) = (self.folder.display(), self.real.join(name));
+        let text = format!(
+            "#!/bin/bash\nhere='{here}'\nreal='{}'\nif [ \"$1\" = --version ]; then {version}; fi\n\
+             echo called >>\"$here/{name}.calls\"\n{script}\n",
+            real.display()
+        );
+        // Renamed into its place: one that runs is not to be written to.
+        let new = self.folder.join(format!("{name}.new"));
+        fs::write(&new, text).unwrap();
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::rename(new, self.folder.join(name)).unwrap();
+    }
+
+    /// How often a tool was called to do its work.
+    pub fn calls(&self, name: &str) -> usize {
+        let calls = fs::read_to_string(self.folder.join(format!("{name}.calls"))).unwrap_or_default();
+        calls.lines().count()
+    }
+
+    /// A file that a script has written into `$here`.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 }

@@ -1,0 +1,9 @@
+//! Backups through the binary, their artefacts read by stock tools.
+
+mod access;
+mod awkward;
+mod by_hand;
+pub mod codecs;
+mod layout;
+mod segments;
+mod sqlite;

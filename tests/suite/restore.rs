@@ -1,0 +1,5 @@
+//! Backups verified and restored through the binary.
+
+mod postgres;
+mod sqlite;
+mod verify;
