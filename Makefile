@@ -12,7 +12,7 @@ share = $(DESTDIR)$(PREFIX)/share
 lib = $(DESTDIR)$(PREFIX)/lib
 etc = $(DESTDIR)/etc/caretaker
 
-.PHONY: help build demo test lint install
+.PHONY: help build demo test lint bench install
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo 'make demo      what Caretaker does, in under a minute: no server, no configuration'
 	@echo 'make test      everything: format, lints, documentation, units, all tests with real servers'
 	@echo 'make lint      the part of it that needs no servers'
+	@echo 'make bench     Caretaker against pg_dump, gzip, zstd and aws, in about ten minutes; see docs/performance.md'
 	@echo 'make install   DESTDIR= PREFIX=/usr: binary, systemd units, configuration, man pages, completions, documents'
 
 build:
@@ -33,6 +34,12 @@ test:
 	@tests/install-dependencies
 	@$(MAKE) --no-print-directory lint
 	@tests/with-servers $(CARGO) test --locked
+
+# ONLY='caretaker zstd': those whose names hold one of these. CARETAKER_BENCH_MB, CARETAKER_BENCH_ROUNDS: see benches/.
+bench:
+	@tests/install-dependencies --for-bench
+	@CARETAKER_BENCH_AWS="$$(tests/install-dependencies --print-aws)" \
+	  tests/with-servers $(CARGO) bench --quiet --locked --bench speed -- $(ONLY)
 
 lint:
 	$(CARGO) fmt --check

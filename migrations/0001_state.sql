@@ -63,6 +63,7 @@ CREATE TABLE backups (
     verified_by TEXT
 ) WITHOUT ROWID;
 CREATE INDEX backups_by_database ON backups (database, started_ms);
+CREATE INDEX backups_by_lease ON backups (lease, started_ms);
 
 CREATE TABLE backup_copies (
     backup_id   TEXT NOT NULL REFERENCES backups (id) ON DELETE CASCADE,
@@ -74,6 +75,7 @@ CREATE TABLE backup_copies (
     changed_ms  INTEGER NOT NULL,
     PRIMARY KEY (backup_id, store)
 ) WITHOUT ROWID;
+CREATE INDEX backup_copies_unsettled ON backup_copies (backup_id) WHERE state IN ('writing', 'leftover', 'deleting');
 
 -- Requests to the daemon and its answers.
 CREATE TABLE reloads (

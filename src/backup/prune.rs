@@ -11,7 +11,7 @@ use crate::archive::BackupId;
 use crate::archive::manifest::Purpose;
 use crate::config::{BackupJob, Config, JobKind, JobName, StoreName};
 use crate::run::Failure;
-use crate::state::{Backup, BackupState, CopyState, State, Verification};
+use crate::state::{Backup, BackupFilter, BackupState, CopyState, State, Verification};
 
 /// What is to be kept and what is to go, for one job.
 #[derive(Debug)]
@@ -49,10 +49,10 @@ impl PrunePlan {
 pub(super) async fn of_job(job: &BackupJob, state: &State) -> Result<(String, Vec<Backup>), Failure> {
     let name = JobName::new(JobKind::Backup, &job.name).map_err(|error| Failure::new(error.to_string()))?.to_string();
     let backups = state
-        .backups(Some(job.database.as_str()))
+        .backups(&BackupFilter { lease: Some(&name), ..BackupFilter::default() })
         .await?
         .into_iter()
-        .filter(|backup| backup.job.as_deref() == Some(&name) && backup.state != BackupState::Writing)
+        .filter(|backup| backup.state != BackupState::Writing)
         .collect();
     Ok((name, backups))
 }

@@ -10,7 +10,7 @@ use super::layout::{MANIFEST, folder, object_key};
 use crate::archive::manifest::Manifest;
 use crate::config::{Config, StoreName};
 use crate::run::{Failure, Lease};
-use crate::state::{Backup, CopyState, State};
+use crate::state::{Backup, BackupFilter, CopyState, State};
 use crate::store::{Store, StoreError};
 
 /// Settles what runs under a lease have left, if nobody holds that lease. For the daemon's start.
@@ -32,7 +32,8 @@ pub async fn settle_held(lease: &str, config: &Config, state: &State) -> Result<
     if !state.unsettled_leases().await?.iter().any(|unsettled| unsettled == lease) {
         return Ok(());
     }
-    for backup in state.backups(None).await?.iter().filter(|backup| backup.lease == lease) {
+    let theirs = BackupFilter { lease: Some(lease), ..BackupFilter::default() };
+    for backup in &state.backups(&theirs).await? {
         for copy in &backup.copies {
             if !matches!(copy.state, CopyState::Writing | CopyState::Leftover | CopyState::Deleting) {
                 continue;

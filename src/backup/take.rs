@@ -21,6 +21,7 @@ use crate::config::{BackupJob, Config, Database, DatabaseKind};
 use crate::database::Servers;
 use crate::run::{Failure, PlanView, RunContext};
 use crate::state::{CopyState, NewBackup, Verification};
+use crate::store::StoreErrorKind;
 
 /// What is to be backed up, how, and where to.
 pub(super) struct Wish<'a> {
@@ -376,6 +377,8 @@ async fn clean(making: &Making<'_>, destination: &Destination, sealed: bool) -> 
     let removal = remains::remove(making.wish.settings.database.as_str(), making.id.as_str(), store.as_ref());
     match tokio::time::timeout(std::time::Duration::from_secs(20), removal).await {
         Ok(Ok(())) => CopyState::Missing,
+        // Where there is no bucket or folder, nothing can be left.
+        Ok(Err(error)) if error.kind == StoreErrorKind::Missing => CopyState::Missing,
         Ok(Err(error)) => {
             tracing::warn!(store = %destination.name, error = %crate::fault::chain(&error), "remains stay for now");
             CopyState::Leftover

@@ -8,8 +8,10 @@ use super::args::{ConfigCommand, Global};
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::scene::Scene;
-use crate::config::{Config, DEFAULT_PATH, Diagnostic, LoadOptions, Loaded, Severity};
-use crate::database::Servers;
+use crate::config::{
+    Config, DEFAULT_PATH, Database, DatabaseKind, DatabaseName, Diagnostic, LoadOptions, Loaded, Severity,
+};
+use crate::database::{Servers, postgres, sqlite};
 use crate::run::Failure;
 use crate::store;
 
@@ -145,19 +147,21 @@ pub(super) async fn online(_command: &ConfigCommand, scene: &Scene<'_>) -> Resul
 }
 
 async fn try_database(
-    name: &crate::config::DatabaseName,
-    database: &crate::config::Database,
+    name: &DatabaseName,
+    database: &Database,
     servers: &Servers,
     pg_bindir: Option<&Path>,
 ) -> Result<String, Failure> {
-    use crate::config::DatabaseKind;
-    use crate::database::{postgres, sqlite};
     match &database.kind {
         DatabaseKind::Postgres(_) => {
             let server = servers.get(name).ok_or_else(|| Failure::new("a bug: no handle"))?;
             let mut connection = server.connect("check").await?;
             let identity = connection.identify().await?;
+            let hindrances = connection.hindrances().await?;
             connection.close().await;
+            if let Some(failure) = missing(&hindrances, &identity.user, identity.major) {
+                return Err(failure);
+            }
             let wanted = postgres::Wanted::to_dump(identity.major);
             let tool = postgres::find(postgres::Program::PgDump, wanted, pg_bindir).await?;
             Ok(format!("PostgreSQL {} as {}, to be dumped by {}", identity.version, identity.user, tool.version))
@@ -167,4 +171,27 @@ async fn try_database(
             Ok(format!("SQLite file of {} bytes, journal mode {}", found.bytes, found.journal_mode))
         }
     }
+}
+
+/// What our role lacks, with the statement that cures it.
+fn missing(found: &postgres::Hindrances, role: &str, major: u32) -> Option<Failure> {
+    let some = |names: &[String]| match names {
+        [first, .., _] => format!("{first} and {} more", names.len() - 1),
+        _ => names.join(""),
+    };
+    let role = format!("\"{}\"", role.replace('"', "\"\""));
+    if !found.unreadable.is_empty() {
+        let failure = Failure::new(format!("the role {role} may not read {}", some(&found.unreadable)));
+        return Some(if major >= 14 {
+            failure.hint(format!("GRANT pg_read_all_data TO {role};"))
+        } else {
+            failure
+                .hint(format!("GRANT USAGE ON SCHEMA … TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA … TO {role};"))
+        });
+    }
+    if !found.filtered.is_empty() {
+        let text = format!("row security would hide rows of {} from the role {role}", some(&found.filtered));
+        return Some(Failure::new(text).hint(format!("ALTER ROLE {role} BYPASSRLS;")));
+    }
+    None
 }

@@ -11,7 +11,7 @@ use super::exit::{CliError, Exit};
 use super::scene::Scene;
 use crate::daemon::{DaemonError, run as live};
 use crate::fault::{Fault, chain};
-use crate::run::{Holder, Lease, LeaseError};
+use crate::run::Lease;
 
 /// How long `reload` waits for the daemon's answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -39,12 +39,7 @@ pub(super) async fn run(scene: Scene<'_>) -> Result<Exit, CliError> {
 pub(super) async fn reload(scene: &Scene<'_>) -> Result<Exit, CliError> {
     let state = scene.state().await?;
     let none = || CliError::failed("no daemon runs on this state directory").hint("systemctl status caretaker");
-    let pid = match Lease::acquire(state.dir(), "daemon", Timestamp::now()) {
-        Ok(_) => return Err(none()),
-        Err(LeaseError::Busy { holder: Some(Holder { pid, .. }), .. }) => pid,
-        Err(LeaseError::Busy { holder: None, .. }) => return Err(none()),
-        Err(error) => return Err(error.into()),
-    };
+    let pid = Lease::holder(state.dir(), "daemon")?.ok_or_else(none)?.pid;
     let id = Uuid::now_v7().to_string();
     state.request_reload(&id, Timestamp::now()).await?;
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(none)?;

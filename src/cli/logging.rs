@@ -5,16 +5,16 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// What libraries say below a warning is not for operators.
-const LIBRARIES: &str = "sqlx=warn,aws_config=warn,aws_smithy_runtime=warn,aws_runtime=warn,aws_sdk_s3=warn,\
+const LIBRARIES: &str = "sqlx=warn,aws_config=error,aws_smithy_runtime=warn,aws_runtime=warn,aws_sdk_s3=warn,\
     aws_sigv4=warn,hyper=warn,hyper_util=warn,rustls=warn,tokio_cron_scheduler=warn,h2=warn,i18n_embed=error";
 
-/// Starts logging. Commands say only what went wrong unless `-v` is given; the daemon says what it does. `CARETAKER_LOG`
+/// Starts logging. Commands log nothing unless `-v` is given (how they end, they print); the daemon says what it does. `CARETAKER_LOG`
 /// takes a filter in the form of `RUST_LOG` and overrides both.
 pub(super) fn start(verbose: u8, daemon: bool, no_color: bool) {
     let filter = match std::env::var("CARETAKER_LOG") {
         Ok(filter) => EnvFilter::new(filter),
         Err(_) => EnvFilter::new(match (verbose, daemon) {
-            (0, false) => format!("error,{LIBRARIES}"),
+            (0, false) => "off".to_owned(),
             (0, true) | (1, false) => format!("info,{LIBRARIES}"),
             (1, true) => format!("debug,{LIBRARIES}"),
             _ => "debug".to_owned(),

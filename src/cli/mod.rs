@@ -60,11 +60,21 @@ fn run(cli: &Cli, output: &Output) -> Result<Exit, CliError> {
     if let Command::Demo = &cli.command {
         return runtime()?.block_on(demo::run(output));
     }
-    let loaded = config::load(&cli.global, output)?;
-    user::drop_to_owner(&loaded.config.daemon.state_dir)?;
+    let mut loaded = config::load(&cli.global, output)?;
+    if user::drop_to_owner(&loaded.config.daemon.state_dir)? {
+        // Once more as the user who is to work with it: defaults and warnings depend on who reads.
+        loaded = config::load(&cli.global, output)?;
+    }
+    if is_daemon {
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+    }
+    // The rest of what was loaded is not needed any more, and large where there are many jobs.
+    let config = loaded.config;
     let runtime = runtime()?;
     let done = runtime.block_on(async {
-        let scene = scene::Scene::new(loaded.config, &cli.global, output);
+        let scene = scene::Scene::new(config, &cli.global, output);
         match &cli.command {
             Command::Daemon => daemon::run(scene).await,
             Command::Reload => daemon::reload(&scene).await,

@@ -10,23 +10,30 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::output::Output;
+use super::output::{Output, bytes};
 use crate::run::Progress;
 
 /// What takes less than this shows no bar.
 const AFTER: Duration = Duration::from_secs(1);
 
-/// A bar that follows a run's counters; nothing without a terminal.
+/// Without a terminal there is a line as often as this.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// A bar that follows a run's counters; without a terminal, a line now and then.
 pub(super) struct Bar {
     task: Option<(JoinHandle<()>, CancellationToken)>,
 }
 
 pub(super) fn show(output: &Output, name: &str, watched: watch::Receiver<Option<Arc<Progress>>>) -> Bar {
-    if output.is_json() || !std::io::stderr().is_terminal() {
+    if output.is_json() {
         return Bar { task: None };
     }
-    let stop = CancellationToken::new();
-    let task = tokio::spawn(follow(name.to_owned(), watched, stop.clone()));
+    let (stop, name) = (CancellationToken::new(), name.to_owned());
+    let task = if std::io::stderr().is_terminal() {
+        tokio::spawn(follow(name, watched, stop.clone()))
+    } else {
+        tokio::spawn(tell(name, watched, stop.clone(), output.clone()))
+    };
     Bar { task: Some((task, stop)) }
 }
 
@@ -66,6 +73,19 @@ async fn follow(name: String, watched: watch::Receiver<Option<Arc<Progress>>>, s
     }
     if let Some(bar) = bar {
         bar.finish_and_clear();
+    }
+}
+
+async fn tell(name: String, watched: watch::Receiver<Option<Arc<Progress>>>, stop: CancellationToken, output: Output) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LINE_EVERY) => {}
+        }
+        if let Some(view) = watched.borrow().as_ref().map(|progress| progress.view()) {
+            let (read, stored) = (bytes(view.bytes_in), bytes(view.bytes_stored));
+            output.remark(format!("{name}: {}, {read} read, {stored} stored", view.phase));
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::scene::Scene;
 use crate::archive::codec::Identities;
 use crate::restore::{Comparison, RestoreContext, RestorePlan, Trouble, choose, parse_target, plan, restore};
 use crate::run::{Failure, Progress};
-use crate::state::{Backup, State};
+use crate::state::{Backup, BackupFilter, State};
 
 pub(super) async fn run(arguments: &RestoreArgs, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let database = scene.database(&arguments.database)?;
@@ -96,7 +96,7 @@ pub(super) async fn find(
     if id != "latest" {
         return scene.backup(state, id).await;
     }
-    let all = state.backups(database).await?;
+    let all = state.backups(&BackupFilter { database, ..BackupFilter::default() }).await?;
     all.into_iter()
         .find(|backup| {
             backup.complete_in().next().is_some() && backup.verified != Some(crate::state::Verification::Bad)

@@ -8,17 +8,14 @@ use serde_json::json;
 use super::exit::{CliError, Exit};
 use super::output::{age, bytes};
 use super::scene::Scene;
-use crate::run::{Holder, Lease, LeaseError};
-use crate::state::{Backup, BackupState, Run, RunState, Verification};
+use crate::run::Lease;
+use crate::state::{Backup, BackupFilter, BackupState, Run, RunState, Verification};
 
 pub(super) async fn run(scene: &Scene<'_>) -> Result<Exit, CliError> {
     let state = scene.state().await?;
     let output = scene.output;
     let now = Timestamp::now();
-    let daemon: Option<Holder> = match Lease::acquire(state.dir(), "daemon", now) {
-        Err(LeaseError::Busy { holder, .. }) => holder,
-        _ => None,
-    };
+    let daemon = Lease::holder(state.dir(), "daemon")?;
     output.line(match &daemon {
         Some(holder) => {
             format!("daemon {} (process {}, since {})", output.good("running"), holder.pid, age(holder.since, now))
@@ -45,11 +42,11 @@ pub(super) async fn run(scene: &Scene<'_>) -> Result<Exit, CliError> {
     output.table(&["job", "database", "last run", "next slot"], rows);
     output.line("");
 
-    let backups = state.backups(None).await?;
+    let backups = state.backups(&BackupFilter::default()).await?;
     let mut databases = Vec::new();
     let mut rows = Vec::new();
     for name in scene.config.databases.keys() {
-        let newest = backups.iter().find(|b| b.database == name.as_str() && b.state == BackupState::Complete);
+        let newest = backups.iter().find(|b| b.database == name.as_str() && b.complete_in().next().is_some());
         let verified = backups
             .iter()
             .filter(|b| b.database == name.as_str() && b.verified == Some(Verification::Good))
@@ -58,18 +55,23 @@ pub(super) async fn run(scene: &Scene<'_>) -> Result<Exit, CliError> {
             name.to_string(),
             newest.map_or_else(|| output.bad("none"), |backup| backup.id.clone()),
             newest.map_or(String::new(), |backup| age(backup.started_at, now)),
+            newest.map_or(String::new(), |backup| match backup.state {
+                BackupState::Complete => output.good("complete"),
+                other => output.warn(other.as_str()),
+            }),
             newest.and_then(stored).map_or(String::new(), bytes),
             verified.and_then(|b| b.verified_at).map_or("never".to_owned(), |at| format!("{} ago", age(at, now))),
         ]);
         databases.push(json!({
             "database": name.as_str(),
             "newest_backup": newest.map(|backup| &backup.id),
+            "newest_backup_state": newest.map(|backup| backup.state),
             "newest_backup_at": newest.map(|backup| backup.started_at),
             "last_verified_backup": verified.map(|backup| &backup.id),
             "last_verified_at": verified.and_then(|backup| backup.verified_at),
         }));
     }
-    output.table(&["database", "newest backup", "age", "stored", "last verified"], rows);
+    output.table(&["database", "newest backup", "age", "state", "stored", "last verified"], rows);
     output.json(&json!({"daemon": daemon, "jobs": jobs, "databases": databases}));
     Ok(Exit::Done)
 }

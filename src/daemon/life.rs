@@ -1,44 +1,25 @@
 //! The daemon from its start to its end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::queue::{Queue, Waiting};
 use super::service::Service;
+use super::stop::StopSignals;
 use super::timetable::Timetable;
 use super::wake::Wake;
-use crate::backup;
-use crate::config::{CatchUp, Config};
+use crate::config::Config;
 use crate::fault::chain;
 use crate::jobs::{Registered, registry};
-use crate::run::{Lease, LeaseError, Refusal, Request, RunReport, execute};
-use crate::state::{Cause, ReloadAnswer, State, StateError};
-
-/// Attempts after the first, where the job names none.
-const RETRIES: u32 = 2;
-
-/// The first pause before another attempt.
-const BACKOFF: Duration = Duration::from_secs(30);
-
-/// A slot whose job another process is running is looked at again after this.
-const BUSY_PAUSE: Duration = Duration::from_secs(5);
-
-/// A slot whose run could not even be recorded is tried again after this.
-const TROUBLE_PAUSE: Duration = Duration::from_secs(60);
-
-/// A slot that took the process down with it so often is given up.
-const MAX_INTERRUPTIONS: u32 = 5;
-
-/// How long cancelled runs may take to clean up.
-const CLEAN_UP: Duration = Duration::from_secs(75);
+use crate::run::{Lease, LeaseError, RunReport};
+use crate::state::{Abandoned, State, StateError};
 
 /// Why the daemon does not start, or ends.
 #[derive(Debug, thiserror::Error)]
@@ -59,60 +40,55 @@ pub enum DaemonError {
 /// Reads the configuration again; an error is its text for people.
 pub type Loader = Box<dyn Fn() -> Result<Config, String> + Send>;
 
+/// What the daemon listens for.
+struct Signals {
+    stop: StopSignals,
+    hangup: Signal,
+}
+
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(config: Config, load: Loader) -> Result<(), DaemonError> {
+    // Before anybody can know of this process and send it one: what nobody listens for ends it.
+    let stop = StopSignals::listen().map_err(DaemonError::Signals)?;
+    let hangup = signal(SignalKind::hangup()).map_err(DaemonError::Signals)?;
     let state_dir = config.daemon.state_dir.clone();
     let state = State::open(&state_dir).await?;
-    let lock = Lease::acquire(&state_dir, "daemon", Timestamp::now()).map_err(|error| match error {
+    let lock = Lease::acquire_watched(&state_dir, "daemon", Timestamp::now()).await;
+    let lock = lock.map_err(|error| match error {
         LeaseError::Busy { .. } => DaemonError::Second(error),
         LeaseError::Io { .. } => DaemonError::Lease(error),
     })?;
     state.check().await?;
     let mut life = Life::new(Arc::new(config), load, state).await?;
-    let ended = life.live().await;
+    let ended = life.live(Signals { stop, hangup }).await;
     life.state.close().await;
     drop(lock);
     ended
 }
 
-/// SIGTERM and SIGINT.
-struct StopSignals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl StopSignals {
-    fn listen() -> Result<Self, std::io::Error> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn received(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
 /// What a run's task reports when it ends.
-struct Finished {
-    slot: Waiting,
-    report: RunReport,
+pub(super) struct Finished {
+    pub slot: Waiting,
+    pub report: RunReport,
 }
 
-struct Life {
-    config: Arc<Config>,
-    load: Loader,
-    state: State,
-    jobs: BTreeMap<String, Registered>,
-    timetable: Timetable,
-    queue: Queue,
-    service: Service,
-    tasks: TaskTracker,
-    last_call: CancellationToken,
-    cancel: CancellationToken,
-    finished_tx: mpsc::Sender<Finished>,
-    finished_rx: mpsc::Receiver<Finished>,
+/// The daemon: its parts, and how its days go. What it does with slots, with a new configuration and at its end stands in
+/// [`super::dispatch`], [`super::reload`] and [`super::stop`].
+pub(super) struct Life {
+    pub(super) config: Arc<Config>,
+    pub(super) load: Loader,
+    pub(super) state: State,
+    pub(super) jobs: BTreeMap<String, Registered>,
+    pub(super) timetable: Timetable,
+    pub(super) queue: Queue,
+    pub(super) service: Service,
+    pub(super) tasks: TaskTracker,
+    pub(super) last_call: CancellationToken,
+    pub(super) cancel: CancellationToken,
+    pub(super) finished_tx: mpsc::Sender<Finished>,
+    pub(super) finished_rx: mpsc::Receiver<Finished>,
+    /// Slots that will not be run and are not settled yet.
+    pub(super) passed_over: Vec<Abandoned>,
 }
 
 impl Life {
@@ -127,6 +103,7 @@ impl Life {
             jobs: jobs.into_iter().map(|job| (job.name.clone(), job)).collect(),
             timetable,
             queue: Queue::default(),
+            passed_over: Vec::new(),
             service: Service::new(),
             tasks: TaskTracker::new(),
             last_call: CancellationToken::new(),
@@ -136,10 +113,9 @@ impl Life {
         })
     }
 
-    async fn live(&mut self) -> Result<(), DaemonError> {
-        let mut stop = StopSignals::listen().map_err(DaemonError::Signals)?;
-        let mut hangup = signal(SignalKind::hangup()).map_err(DaemonError::Signals)?;
-        let wake = Wake::start().await.map_err(DaemonError::Wake)?;
+    async fn live(&mut self, signals: Signals) -> Result<(), DaemonError> {
+        let Signals { mut stop, mut hangup } = signals;
+        let mut wake = Wake::start().await.map_err(DaemonError::Wake)?;
         self.resume().await?;
         self.tick().await;
         self.service.ready();
@@ -154,45 +130,16 @@ impl Life {
             tokio::select! {
                 () = wake.woken() => self.tick().await,
                 Some(finished) = self.finished_rx.recv() => {
-                    self.finished(finished).await;
+                    self.finished(finished);
                     self.start_waiting();
                 }
                 _ = hangup.recv() => self.reload().await,
                 () = stop.received() => break,
             }
+            self.settle_passed_over().await;
         }
         wake.stop().await;
         self.drain(&mut stop).await;
-        Ok(())
-    }
-
-    /// Takes up what an earlier life has left: slots that were claimed and not settled, leases that died.
-    async fn resume(&mut self) -> Result<(), DaemonError> {
-        let now = Timestamp::now();
-        for open in self.state.open_slots().await? {
-            let (catch_up, attempts) = match self.jobs.get(&open.job) {
-                Some(job) => (job.catch_up == CatchUp::Once, open.attempts),
-                None => (false, 0),
-            };
-            if catch_up && attempts < MAX_INTERRUPTIONS {
-                tracing::warn!(job = open.job, slot = %open.slot, attempts, "slot was cut off and is run again");
-                let not_before = Instant::now();
-                let slot = Waiting { job: open.job, slot: open.slot, catch_up: true, attempts, not_before };
-                self.enqueue(slot).await;
-            } else {
-                let failed = attempts > 0;
-                tracing::error!(job = open.job, slot = %open.slot, attempts, "slot was cut off and is given up");
-                self.state.abandon_slot(&open.job, open.slot, failed, now).await?;
-            }
-        }
-        for lease in self.state.unsettled_leases().await? {
-            let (config, state) = (Arc::clone(&self.config), self.state.clone());
-            self.tasks.spawn(async move {
-                if let Err(failure) = backup::settle_lease(&lease, &config, &state).await {
-                    tracing::error!(job = lease, error = failure.message, "what a killed run has left is not settled");
-                }
-            });
-        }
         Ok(())
     }
 
@@ -203,7 +150,7 @@ impl Life {
                 for slot in due {
                     let not_before = Instant::now() + slot.delay;
                     let (job, slot, catch_up) = (slot.job, slot.slot, slot.catch_up);
-                    self.enqueue(Waiting { job, slot, catch_up, attempts: 0, not_before }).await;
+                    self.enqueue(Waiting { job, slot, catch_up, attempts: 0, not_before });
                 }
                 self.start_waiting();
                 self.service.alive();
@@ -217,103 +164,7 @@ impl Life {
         self.show_status();
     }
 
-    async fn enqueue(&mut self, slot: Waiting) {
-        if let Some(old) = self.queue.push(slot) {
-            self.give_up(&old).await;
-        }
-    }
-
-    async fn give_up(&self, slot: &Waiting) {
-        tracing::warn!(job = slot.job, slot = %slot.slot, "slot is passed over for a newer one");
-        if let Err(error) = self.state.abandon_slot(&slot.job, slot.slot, false, Timestamp::now()).await {
-            tracing::error!(job = slot.job, error = %chain(&error), "the slot is not settled");
-        }
-    }
-
-    fn start_waiting(&mut self) {
-        let room = self.config.daemon.max_concurrent_runs;
-        while let Some(slot) = self.queue.pop(room, Instant::now()) {
-            let Some(registered) = self.jobs.get(&slot.job).cloned() else {
-                self.queue.finished(&slot.job);
-                continue;
-            };
-            let (state, cancel, finished) = (self.state.clone(), self.cancel.clone(), self.finished_tx.clone());
-            let last_call = self.last_call.clone();
-            self.tasks.spawn(async move {
-                let request = Request {
-                    cause: if slot.catch_up { Cause::CatchUp } else { Cause::OnTime },
-                    slot: Some(slot.slot),
-                    earlier_attempts: slot.attempts,
-                    retries: registered.retries.unwrap_or(RETRIES),
-                    backoff: BACKOFF,
-                    last_call,
-                    on_progress: None,
-                };
-                let report = execute(registered.job.as_ref(), &request, &state, &cancel).await;
-                // Only a daemon that has stopped listening refuses this.
-                let _ = finished.send(Finished { slot, report }).await;
-            });
-        }
-    }
-
-    async fn finished(&mut self, Finished { slot, report }: Finished) {
-        self.queue.finished(&slot.job);
-        let Some(failure) = report.failure.filter(|_| report.run_id.is_none()) else { return };
-        let pause = if failure.refused == Some(Refusal::Busy) {
-            tracing::info!(job = slot.job, reason = failure.message, "slot waits");
-            BUSY_PAUSE
-        } else {
-            tracing::error!(job = slot.job, error = failure.message, hint = failure.hint, "the run could not begin");
-            TROUBLE_PAUSE
-        };
-        if let Some(old) = self.queue.put_back(slot, pause, Instant::now()) {
-            self.give_up(&old).await;
-        }
-    }
-
-    /// Reads the configuration again; keeps the old one if the new one is wrong.
-    async fn reload(&mut self) {
-        self.service.reloading();
-        let answer = match self.take_config().await {
-            Ok(message) => {
-                tracing::info!(message, "configuration reloaded");
-                ReloadAnswer { accepted: true, message }
-            }
-            Err(message) => {
-                tracing::error!(error = message, "configuration not reloaded; the old one stays in force");
-                ReloadAnswer { accepted: false, message }
-            }
-        };
-        self.service.ready();
-        if let Err(error) = self.state.answer_reloads(&answer, Timestamp::now()).await {
-            tracing::error!(error = %chain(&error), "the answer to the reload is not recorded");
-        }
-        self.show_status();
-    }
-
-    async fn take_config(&mut self) -> Result<String, String> {
-        let config = Arc::new((self.load)()?);
-        if config.daemon.state_dir != self.config.daemon.state_dir {
-            return Err("daemon.state_dir cannot change while the daemon runs: restart it".to_owned());
-        }
-        let jobs = registry(&config);
-        let timetable = Timetable::new(&jobs, &self.state, Timestamp::now()).await.map_err(|error| chain(&error))?;
-        self.timetable = timetable;
-        self.jobs = jobs.into_iter().map(|job| (job.name.clone(), job)).collect();
-        self.config = config;
-        let known: BTreeSet<String> = self.jobs.keys().cloned().collect();
-        for gone in self.queue.retain(&known) {
-            self.give_up(&gone).await;
-        }
-        Ok(format!(
-            "{} jobs, {} databases, {} stores",
-            self.jobs.len(),
-            self.config.databases.len(),
-            self.config.stores.len()
-        ))
-    }
-
-    fn show_status(&mut self) {
+    pub(super) fn show_status(&mut self) {
         let running = match self.queue.running().iter().next() {
             None => "idle".to_owned(),
             Some(job) if self.queue.running().len() == 1 => format!("running {job}"),
@@ -330,37 +181,5 @@ impl Life {
             }
         };
         self.service.status(format!("{running}{waiting}{next}"));
-    }
-
-    /// Lets the runs finish, then cancels them. A second signal shortens it.
-    async fn drain(&mut self, stop: &mut StopSignals) {
-        let running = self.queue.running().len();
-        self.service.stopping(&format!("stopping, {running} runs to finish"));
-        tracing::info!(running, "stopping");
-        self.last_call.cancel();
-        self.tasks.close();
-        self.finished_rx.close();
-        let until = Instant::now() + self.config.daemon.drain_timeout;
-        loop {
-            self.service.extend(Duration::from_secs(30));
-            tokio::select! {
-                () = self.tasks.wait() => return,
-                () = stop.received() => {
-                    tracing::warn!("asked again to stop: cancelling the runs");
-                    break;
-                }
-                () = tokio::time::sleep_until(until.min(Instant::now() + Duration::from_secs(5))) => {
-                    if Instant::now() >= until {
-                        tracing::warn!("the runs did not finish in time: cancelling them");
-                        break;
-                    }
-                }
-            }
-        }
-        self.service.extend(CLEAN_UP + Duration::from_secs(15));
-        self.cancel.cancel();
-        if timeout(CLEAN_UP, self.tasks.wait()).await.is_err() {
-            tracing::error!("some runs did not clean up; the next start will");
-        }
     }
 }

@@ -1,8 +1,11 @@
 //! The life of the process: start, schedule, dispatch, reload, drain.
 
+mod dispatch;
 mod life;
 mod queue;
+mod reload;
 mod service;
+mod stop;
 mod timetable;
 mod wake;
 

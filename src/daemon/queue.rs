@@ -1,6 +1,6 @@
 //! The queue of claimed slots: at most one waiting per job, started in order as far as there is room.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,26 +20,27 @@ pub(super) struct Waiting {
 /// Claimed slots in their order, and the jobs that are running.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    waiting: VecDeque<Waiting>,
-    /// The slot each job waits for, for the look-up when a newer one comes.
-    slots: BTreeMap<String, Timestamp>,
+    /// By the order in which their jobs began to wait.
+    waiting: BTreeMap<u64, Waiting>,
+    /// Each waiting job's place.
+    places: HashMap<String, u64>,
+    last_place: u64,
     running: BTreeSet<String>,
 }
 
 impl Queue {
-    /// Adds a slot. If the job has one waiting, the newer of the two stays; the other is returned, to be settled.
+    /// Adds a slot. If the job has one waiting, the newer of the two stays, in the place of the older one, so that a job
+    /// whose slots come faster than its turn still gets its turn; the other is returned, to be settled.
     pub(super) fn push(&mut self, new: Waiting) -> Option<Waiting> {
-        let superseded = match self.slots.get(&new.job) {
-            Some(slot) if *slot >= new.slot => return Some(new),
-            Some(_) => {
-                let at = self.waiting.iter().position(|old| old.job == new.job);
-                at.and_then(|at| self.waiting.remove(at))
-            }
-            None => None,
-        };
-        self.slots.insert(new.job.clone(), new.slot);
-        self.waiting.push_back(new);
-        superseded
+        if let Some(place) = self.places.get(&new.job)
+            && let Some(old) = self.waiting.get_mut(place)
+        {
+            return Some(if old.slot >= new.slot { new } else { std::mem::replace(old, new) });
+        }
+        self.last_place += 1;
+        self.places.insert(new.job.clone(), self.last_place);
+        self.waiting.insert(self.last_place, new);
+        None
     }
 
     /// The next slot that may start now: the first whose job is not running and whose time has come.
@@ -47,10 +48,16 @@ impl Queue {
         if self.running.len() >= room {
             return None;
         }
-        let at = self.waiting.iter().position(|slot| slot.not_before <= now && !self.running.contains(&slot.job))?;
-        let slot = self.waiting.remove(at)?;
-        self.slots.remove(&slot.job);
+        let ready = |slot: &Waiting| slot.not_before <= now && !self.running.contains(&slot.job);
+        let place = *self.waiting.iter().find(|(_, slot)| ready(slot))?.0;
+        let slot = self.take(place)?;
         self.running.insert(slot.job.clone());
+        Some(slot)
+    }
+
+    fn take(&mut self, place: u64) -> Option<Waiting> {
+        let slot = self.waiting.remove(&place)?;
+        self.places.remove(&slot.job);
         Some(slot)
     }
 
@@ -66,12 +73,14 @@ impl Queue {
 
     /// Drops the slots of jobs that are no more, and returns them.
     pub(super) fn retain(&mut self, known: &BTreeSet<String>) -> Vec<Waiting> {
-        let (keep, gone): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|slot| known.contains(&slot.job));
-        self.waiting = keep.into();
-        for slot in &gone {
-            self.slots.remove(&slot.job);
-        }
-        gone
+        let gone: Vec<u64> =
+            self.waiting.iter().filter(|(_, slot)| !known.contains(&slot.job)).map(|(place, _)| *place).collect();
+        gone.into_iter().filter_map(|place| self.take(place)).collect()
+    }
+
+    /// Whether a job has a slot that waits.
+    pub(super) fn waits(&self, job: &str) -> bool {
+        self.places.contains_key(job)
     }
 
     /// How many slots wait.
@@ -121,6 +130,21 @@ mod tests {
         assert_eq!(queue.waiting(), 1);
         queue.finished("a");
         assert_eq!(queue.pop(9, later).unwrap().slot, Timestamp::from_second(120).unwrap());
+    }
+
+    #[test]
+    fn a_newer_slot_takes_the_place_of_the_older_one() {
+        let mut queue = Queue::default();
+        let later = Instant::now() + Duration::from_secs(1);
+        for job in ["a", "b"] {
+            queue.push(slot(job, 0));
+        }
+        queue.pop(1, later).unwrap();
+        for job in ["a", "b"] {
+            queue.push(slot(job, 60));
+        }
+        queue.finished("a");
+        assert_eq!(queue.pop(1, later).unwrap().job, "b", "or else it would wait for ever behind jobs due as often");
     }
 
     #[test]

@@ -5,15 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 /// How often the daemon looks at the clock. Schedules have whole seconds.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// The wake-ups are planned by the wall clock: when that is set back by an hour, none comes for an hour. So nobody waits
+/// for one longer than this, by the clock that only goes forwards.
+const AT_THE_LATEST: Duration = Duration::from_secs(2);
+
 /// Wakes its owner every second for as long as it lives.
 pub(super) struct Wake {
     notify: Arc<Notify>,
     scheduler: JobScheduler,
+    last: Instant,
 }
 
 impl Wake {
@@ -24,12 +30,14 @@ impl Wake {
         let wake = Arc::clone(&notify);
         scheduler.add(Job::new_repeated(EVERY, move |_, _| wake.notify_one())?).await?;
         scheduler.start().await?;
-        Ok(Self { notify, scheduler })
+        Ok(Self { notify, scheduler, last: Instant::now() })
     }
 
     /// Resolves at the next wake-up; those that came while nobody waited count as one.
-    pub(super) async fn woken(&self) {
-        self.notify.notified().await;
+    pub(super) async fn woken(&mut self) {
+        // A time that has run out is as good a reason to look as any.
+        let _ = tokio::time::timeout_at(self.last + AT_THE_LATEST, self.notify.notified()).await;
+        self.last = Instant::now();
     }
 
     /// Ends the wake-ups.

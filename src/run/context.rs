@@ -12,6 +12,8 @@ use crate::state::{Cause, State};
 /// What a job is given to run with.
 #[derive(Debug, Clone)]
 pub struct RunContext {
+    /// The job's full name.
+    pub job: String,
     /// The run's UUIDv7.
     pub run_id: String,
     /// Which attempt this is; from 1.

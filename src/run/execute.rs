@@ -119,6 +119,7 @@ async fn attempt_once(
         NewRun { id: run_id.clone(), job: name.clone(), slot: request.slot, cause: request.cause, attempt, started_at };
     state.begin_run(&new).await?;
     let context = RunContext {
+        job: name.clone(),
         run_id: run_id.clone(),
         attempt,
         cause: request.cause,

@@ -5,6 +5,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
@@ -67,6 +68,23 @@ impl Fault for LeaseError {
     }
 }
 
+/// Where the lock files lie, in the state directory.
+const FOLDER: &str = "locks";
+
+/// How often, and how far apart, a busy lease that others may look at is tried.
+const LOOKS: u32 = 5;
+const LOOK: Duration = Duration::from_millis(20);
+
+fn path(state_dir: &Path, name: &str) -> PathBuf {
+    state_dir.join(FOLDER).join(format!("{name}.lock"))
+}
+
+fn read(file: &mut File) -> Option<Holder> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
 /// A lease that is held; dropping it gives it back.
 #[derive(Debug)]
 pub struct Lease {
@@ -77,10 +95,9 @@ pub struct Lease {
 impl Lease {
     /// Takes the lease of this name, or says who holds it. Never waits.
     pub fn acquire(state_dir: &Path, name: &str, now: Timestamp) -> Result<Self, LeaseError> {
-        let dir = state_dir.join("locks");
-        let path = dir.join(format!("{name}.lock"));
+        let path = path(state_dir, name);
         let io = |source| LeaseError::Io { path: path.clone(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(io)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(state_dir.join(FOLDER)).map_err(io)?;
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -92,15 +109,41 @@ impl Lease {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut text = String::new();
-                let holder = file.read_to_string(&mut text).ok().and_then(|_| serde_json::from_str(&text).ok());
-                return Err(LeaseError::Busy { name: name.to_owned(), holder });
+                return Err(LeaseError::Busy { name: name.to_owned(), holder: read(&mut file) });
             }
             Err(error) => return Err(io(error.into())),
         }
         let mut lease = Self { file, path };
         lease.sign(None, now)?;
         Ok(lease)
+    }
+
+    /// Takes the lease as [`Self::acquire`] does, but not at the first refusal for a busy one: somebody may only be
+    /// looking at it ([`Self::holder`]), which takes microseconds.
+    pub async fn acquire_watched(state_dir: &Path, name: &str, now: Timestamp) -> Result<Self, LeaseError> {
+        for _ in 0..LOOKS {
+            match Self::acquire(state_dir, name, now) {
+                Err(LeaseError::Busy { .. }) => tokio::time::sleep(LOOK).await,
+                other => return other,
+            }
+        }
+        Self::acquire(state_dir, name, now)
+    }
+
+    /// Who holds a lease; `None`: nobody. Leaves no mark.
+    pub fn holder(state_dir: &Path, name: &str) -> Result<Option<Holder>, LeaseError> {
+        let path = path(state_dir, name);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(LeaseError::Io { path, source }),
+        };
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(None),
+            // A holder that has not signed yet has only just begun.
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(read(&mut file)),
+            Err(error) => Err(LeaseError::Io { path, source: error.into() }),
+        }
     }
 
     /// Writes down who holds it, for those who find it taken.
@@ -133,7 +176,10 @@ mod tests {
                 std::process::id()
             )
         );
+        assert_eq!(Lease::holder(dir.path(), "backup.nightly").unwrap().unwrap().run_id.as_deref(), Some("run-1"));
         drop(lease);
+        assert_eq!(Lease::holder(dir.path(), "backup.nightly").unwrap(), None, "what is written down outlives it");
+        assert_eq!(Lease::holder(dir.path(), "backup.never").unwrap(), None);
         Lease::acquire(dir.path(), "backup.nightly", now).unwrap();
     }
 }

@@ -9,6 +9,9 @@ use super::{Failure, Job, Limits, Outcome, RunContext};
 /// How often progress is published and requests to cancel are looked for.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// How often a long run's progress is logged.
+const LOG_EVERY: Duration = Duration::from_secs(60);
+
 /// How long a cancelled attempt may take to clean up before it is dropped.
 const CLEAN_UP: Duration = Duration::from_secs(60);
 
@@ -72,6 +75,7 @@ async fn watch(context: &RunContext, limits: Limits) -> Stop {
     let mut last = context.progress.view();
     let mut moved = Instant::now();
     let mut published = None;
+    let mut logged = Instant::now();
     let mut tick = interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tick.tick().await;
@@ -89,6 +93,18 @@ async fn watch(context: &RunContext, limits: Limits) -> Stop {
             Err(error) => {
                 tracing::warn!(run_id = context.run_id, error = %crate::fault::chain(&error), "progress not published")
             }
+        }
+        if logged.elapsed() >= LOG_EVERY {
+            logged = Instant::now();
+            let (job, run_id) = (&context.job, &context.run_id);
+            tracing::info!(
+                job,
+                run_id,
+                phase = view.phase,
+                bytes_in = view.bytes_in,
+                bytes_stored = view.bytes_stored,
+                "progress"
+            );
         }
         last = view;
         if Instant::now() >= deadline {

@@ -117,6 +117,19 @@ pub struct Backup {
     pub copies: Vec<Copy>,
 }
 
+/// Which backups are wanted; the default: all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BackupFilter<'a> {
+    /// Only of this database.
+    pub database: Option<&'a str>,
+    /// Only by this job, given by its full name.
+    pub job: Option<&'a str>,
+    /// Only those written under this lease.
+    pub lease: Option<&'a str>,
+    /// At most so many, the newest; 0: all.
+    pub limit: u32,
+}
+
 impl Backup {
     /// The stores that hold all of it.
     pub fn complete_in(&self) -> impl Iterator<Item = &str> {
@@ -213,14 +226,7 @@ impl State {
         .execute(&mut *tx)
         .await
         .map_err(|e| self.error(e))?;
-        sqlx::query(
-            "DELETE FROM backups WHERE id = ?1
-             AND NOT EXISTS (SELECT 1 FROM backup_copies WHERE backup_id = ?1 AND state <> 'missing')",
-        )
-        .bind(backup)
-        .execute(&mut *tx)
-        .await
-        .map_err(|e| self.error(e))?;
+        forget_if_gone(&mut tx, backup).await.map_err(|e| self.error(e))?;
         tx.commit().await.map_err(|e| self.error(e))
     }
 
@@ -238,14 +244,7 @@ impl State {
             .execute(&mut *tx)
             .await
             .map_err(|e| self.error(e))?;
-        sqlx::query(
-            "DELETE FROM backups WHERE id = ?1
-             AND NOT EXISTS (SELECT 1 FROM backup_copies WHERE backup_id = ?1 AND state <> 'missing')",
-        )
-        .bind(backup)
-        .execute(&mut *tx)
-        .await
-        .map_err(|e| self.error(e))?;
+        forget_if_gone(&mut tx, backup).await.map_err(|e| self.error(e))?;
         tx.commit().await.map_err(|e| self.error(e))
     }
 
@@ -286,20 +285,29 @@ impl State {
         Ok(())
     }
 
-    /// The backups of a database, or all, the newest first.
-    pub async fn backups(&self, database: Option<&str>) -> Result<Vec<Backup>, StateError> {
+    /// Backups, the newest first.
+    pub async fn backups(&self, wanted: &BackupFilter<'_>) -> Result<Vec<Backup>, StateError> {
         let mut tx = self.pool.begin().await.map_err(|e| self.error(e))?;
-        let rows =
-            sqlx::query("SELECT * FROM backups WHERE ?1 IS NULL OR database = ?1 ORDER BY started_ms DESC, id DESC")
-                .bind(database)
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(|e| self.error(e))?;
+        let rows = sqlx::query(
+            "SELECT * FROM backups WHERE (?1 IS NULL OR database = ?1) AND (?2 IS NULL OR job = ?2)
+                 AND (?3 IS NULL OR lease = ?3)
+             ORDER BY started_ms DESC, id DESC LIMIT ?4",
+        )
+        .bind(wanted.database)
+        .bind(wanted.job)
+        .bind(wanted.lease)
+        .bind(if wanted.limit == 0 { -1 } else { i64::from(wanted.limit) })
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(|e| self.error(e))?;
         let copies = sqlx::query(
             "SELECT c.backup_id, c.store, c.state, c.error FROM backup_copies c JOIN backups b ON b.id = c.backup_id
-             WHERE ?1 IS NULL OR b.database = ?1 ORDER BY c.store",
+             WHERE (?1 IS NULL OR b.database = ?1) AND (?2 IS NULL OR b.job = ?2) AND (?3 IS NULL OR b.lease = ?3)
+             ORDER BY c.store",
         )
-        .bind(database)
+        .bind(wanted.database)
+        .bind(wanted.job)
+        .bind(wanted.lease)
         .fetch_all(&mut *tx)
         .await
         .map_err(|e| self.error(e))?;
@@ -320,7 +328,7 @@ impl State {
     /// The backup of this id, or the only one whose id ends or begins with this text.
     pub async fn backup(&self, id: &str) -> Result<Option<Backup>, StateError> {
         let mut found: Vec<Backup> = self
-            .backups(None)
+            .backups(&BackupFilter::default())
             .await?
             .into_iter()
             .filter(|backup| {
@@ -332,4 +340,16 @@ impl State {
         }
         Ok(if found.len() == 1 { found.pop() } else { None })
     }
+}
+
+/// Forgets a backup that no store holds anything of.
+async fn forget_if_gone(connection: &mut sqlx::SqliteConnection, backup: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "DELETE FROM backups WHERE id = ?1
+         AND NOT EXISTS (SELECT 1 FROM backup_copies WHERE backup_id = ?1 AND state <> 'missing')",
+    )
+    .bind(backup)
+    .execute(connection)
+    .await
+    .map(drop)
 }

@@ -16,6 +16,14 @@ pub enum StateError {
         #[source]
         source: std::io::Error,
     },
+    /// The file cannot be opened or written.
+    #[error("the state store {path} cannot be opened for writing: {detail}")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        detail: String,
+    },
     /// Somebody holds the file's lock for too long.
     #[error("the state store {path} is locked by another process")]
     Locked {
@@ -72,6 +80,7 @@ impl StateError {
         // https://www.sqlite.org/rescode.html: primary codes are the low byte of extended ones.
         let code = source.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<i32>().ok());
         match code.map(|code| code & 0xff) {
+            Some(3 | 8 | 14) => Self::Unusable { path, detail: source.to_string() },
             Some(5 | 6) => Self::Locked { path },
             Some(11 | 26) => Self::Corrupt { path, detail: source.to_string() },
             Some(13) => Self::Full { path },
@@ -83,7 +92,7 @@ impl StateError {
 impl Fault for StateError {
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Directory { .. } => {
+            Self::Directory { .. } | Self::Unusable { .. } => {
                 "it must belong to the user Caretaker runs as; `daemon.state_dir` or $STATE_DIRECTORY names it".into()
             }
             Self::Locked { path } => format!(

@@ -10,9 +10,9 @@ mod reloads;
 mod runs;
 mod slots;
 
-pub use catalogue::{Backup, BackupState, Copy, CopyState, NewBackup, Verification};
+pub use catalogue::{Backup, BackupFilter, BackupState, Copy, CopyState, NewBackup, Verification};
 pub use error::StateError;
 pub use open::State;
 pub use reloads::ReloadAnswer;
 pub use runs::{Cause, NewRun, Run, RunEnd, RunFilter, RunState};
-pub use slots::{Claim, Ledger, OpenSlot, SlotCause};
+pub use slots::{Abandoned, Claim, Ledger, OpenSlot, SlotCause};

@@ -1,6 +1,6 @@
 //! Opening the state store.
 
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +21,14 @@ pub struct State {
     dir: PathBuf,
 }
 
+/// Makes the file, if it is missing, for its owner alone; SQLite gives the files beside it the same mode.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 impl State {
     /// Opens the store in `dir`, making both if they are missing, and brings its schema up to date.
     pub async fn open(dir: &Path) -> Result<Self, StateError> {
@@ -30,6 +38,7 @@ impl State {
             .create(dir)
             .map_err(|source| StateError::Directory { path: dir.to_owned(), source })?;
         let path = dir.join("state.db");
+        make_private(&path).map_err(|source| StateError::Directory { path: dir.to_owned(), source })?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(true)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 use super::instant::{from_ms, to_ms};
 use super::{State, StateError};
@@ -51,6 +52,19 @@ pub struct OpenSlot {
     pub slot: Timestamp,
     /// How many runs it has had.
     pub attempts: u32,
+    /// How many of them ended with their process.
+    pub interruptions: u32,
+}
+
+/// A claimed slot that will not be run any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Abandoned {
+    /// The job's full name.
+    pub job: String,
+    /// The occurrence.
+    pub slot: Timestamp,
+    /// Given up after runs that were cut off, or just passed over for a newer one.
+    pub failed: bool,
 }
 
 /// Up to where each job's occurrences are accounted for: its newest slot that does not lie in the future, or else its
@@ -117,41 +131,43 @@ impl State {
     /// The slots that are claimed and not settled, oldest first.
     pub async fn open_slots(&self) -> Result<Vec<OpenSlot>, StateError> {
         let rows = sqlx::query(
-            "SELECT s.job, s.slot_ms,
-                    (SELECT count(*) FROM runs r WHERE r.job = s.job AND r.slot_ms = s.slot_ms)
-             FROM slots s WHERE s.state = 'claimed' ORDER BY s.slot_ms, s.job",
+            "SELECT s.job, s.slot_ms, count(r.id), coalesce(sum(r.state IN ('running', 'interrupted')), 0)
+             FROM slots s LEFT JOIN runs r ON r.job = s.job AND r.slot_ms = s.slot_ms
+             WHERE s.state = 'claimed' GROUP BY s.job, s.slot_ms ORDER BY s.slot_ms, s.job",
         )
         .fetch_all(&self.pool)
         .await
         .map_err(|e| self.error(e))?;
+        let count = |row: &SqliteRow, column: usize| row.get::<i64, _>(column).try_into().unwrap_or(u32::MAX);
         Ok(rows
             .iter()
             .map(|row| OpenSlot {
                 job: row.get(0),
                 slot: from_ms(row.get(1)),
-                attempts: row.get::<i64, _>(2).try_into().unwrap_or(u32::MAX),
+                attempts: count(row, 2),
+                interruptions: count(row, 3),
             })
             .collect())
     }
 
-    /// Settles a slot that will not be run any more: passed over for a newer one, or given up.
-    pub async fn abandon_slot(
-        &self,
-        job: &str,
-        slot: Timestamp,
-        failed: bool,
-        now: Timestamp,
-    ) -> Result<(), StateError> {
-        sqlx::query(
-            "UPDATE slots SET state = ?3, settled_ms = ?4 WHERE job = ?1 AND slot_ms = ?2 AND state = 'claimed'",
-        )
-        .bind(job)
-        .bind(to_ms(slot))
-        .bind(if failed { "failed" } else { "skipped" })
-        .bind(to_ms(now))
-        .execute(&self.pool)
-        .await
-        .map_err(|e| self.error(e))?;
-        Ok(())
+    /// Settles slots that will not be run any more, all in one transaction.
+    pub async fn abandon_slots(&self, slots: &[Abandoned], now: Timestamp) -> Result<(), StateError> {
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
+        for slot in slots {
+            sqlx::query(
+                "UPDATE slots SET state = ?3, settled_ms = ?4 WHERE job = ?1 AND slot_ms = ?2 AND state = 'claimed'",
+            )
+            .bind(&slot.job)
+            .bind(to_ms(slot.slot))
+            .bind(if slot.failed { "failed" } else { "skipped" })
+            .bind(to_ms(now))
+            .execute(&mut *tx)
+            .await
+            .map_err(|e| self.error(e))?;
+        }
+        tx.commit().await.map_err(|e| self.error(e))
     }
 }

@@ -3,13 +3,21 @@
 
 mod archive;
 mod backup;
+mod clock;
 mod config;
+mod crash;
+mod daemon;
 mod database;
 mod documents;
 mod faults;
+mod load;
 mod packaging;
 mod restore;
 mod retention;
+mod scheduling;
+mod state;
+mod status;
+mod stop;
 mod store;
 mod support;
 mod systemd;

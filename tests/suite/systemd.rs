@@ -22,7 +22,7 @@ fn the_units_are_valid_and_hardened() {
 /// A job of a database, every two seconds.
 fn configuration(schedule: &str) -> String {
     format!(
-        "[databases.notes]\nurl = 'sqlite:///srv/notes/notes.db'\n\n\
+        "[daemon]\nstate_dir = '/var/lib/caretaker'\n\n[databases.notes]\nurl = 'sqlite:///srv/notes/notes.db'\n\n\
          [stores.local]\nkind = 'local'\npath = '/var/backups/caretaker'\n\n\
          [backup.often]\ndatabase = 'notes'\nschedule = '{schedule}'\nstores = ['local']\nretention = 'last 5'\n"
     )

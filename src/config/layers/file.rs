@@ -18,6 +18,8 @@ pub(in crate::config) struct SourceFile {
     pub path: PathBuf,
     /// Its text.
     pub text: String,
+    /// Where its lines begin.
+    lines: Vec<usize>,
     /// Where each setting's name stands.
     pub(super) keys: BTreeMap<Vec<String>, SpanBytes>,
     /// Where each table's header stands.
@@ -44,7 +46,13 @@ impl SourceFile {
 
     /// A file that nothing was read from yet.
     pub fn plain(path: PathBuf, text: String) -> Self {
-        Self { path, text, keys: BTreeMap::new(), tables: BTreeMap::new() }
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { path, text, lines, keys: BTreeMap::new(), tables: BTreeMap::new() }
+    }
+
+    /// The number of the line with this byte, from 1.
+    pub fn line(&self, at: usize) -> usize {
+        self.lines.partition_point(|start| *start <= at)
     }
 
     /// A diagnostic about a part of this file.
@@ -64,7 +72,7 @@ impl SourceFile {
         let (text, span) = redact::with_span(lines, within);
         Place::Text {
             path: self.path.clone(),
-            line: self.text[..start].matches('\n').count() + 1,
+            line: self.line(start),
             column: self.text[line_start..start].chars().count() + 1,
             excerpt: Excerpt { text, span },
         }

@@ -1,6 +1,8 @@
 //! Where the sections of the configuration put what they find.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::super::layers::{Layers, Origin};
 use super::super::view::{Shown, View};
@@ -12,11 +14,13 @@ pub(super) struct Reader<'a> {
     pub layers: &'a Layers,
     diagnostics: RefCell<Vec<Diagnostic>>,
     shown: RefCell<Vec<Shown>>,
+    /// Where in `shown` each setting is.
+    places: RefCell<HashMap<Vec<String>, usize>>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(layers: &'a Layers) -> Self {
-        Self { layers, diagnostics: RefCell::default(), shown: RefCell::default() }
+        Self { layers, diagnostics: RefCell::default(), shown: RefCell::default(), places: RefCell::default() }
     }
 
     /// Records that something is wrong.
@@ -63,19 +67,22 @@ impl<'a> Reader<'a> {
 
     /// Adds a setting to what `config show` shows. A later one of the same path replaces it.
     pub fn show(&self, path: Vec<String>, value: serde_json::Value, origin: &Origin) {
-        let origin = match origin {
-            Origin::File { file, span } => self.layers.files.get(*file).map_or_else(String::new, |source| {
-                let line = source.text[..span.start].matches('\n').count() + 1;
-                format!("{}:{line}", source.path.display())
-            }),
-            Origin::Variable(name) | Origin::VariableName(name) => name.clone(),
-            Origin::Default => "default".to_owned(),
-        };
-        let setting = Shown { path, value, origin };
-        let mut shown = self.shown.borrow_mut();
-        match shown.iter_mut().find(|other| other.path == setting.path) {
-            Some(other) => *other = setting,
-            None => shown.push(setting),
+        let origin =
+            match origin {
+                Origin::File { file, span } => self.layers.files.get(*file).map_or_else(String::new, |source| {
+                    format!("{}:{}", source.path.display(), source.line(span.start))
+                }),
+                Origin::Variable(name) | Origin::VariableName(name) => name.clone(),
+                Origin::Default => "default".to_owned(),
+            };
+        let (mut shown, mut places) = (self.shown.borrow_mut(), self.places.borrow_mut());
+        let setting = Shown { path: path.clone(), value, origin };
+        match places.entry(path) {
+            Entry::Occupied(place) => shown[*place.get()] = setting,
+            Entry::Vacant(place) => {
+                place.insert(shown.len());
+                shown.push(setting);
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod error;
 mod identity;
 mod large_object;
 mod passfile;
+mod privileges;
 mod process;
 mod server;
 mod sql;
@@ -23,6 +24,7 @@ pub use control::{Busy, ControlConnection, LockError, Snapshot};
 pub use copy::{CopySession, CopyStream};
 pub use error::{DatabaseError, DatabaseErrorKind};
 pub use identity::Identity;
+pub use privileges::Hindrances;
 pub use process::{
     ArchiveCheck, DumpEnd, DumpOptions, DumpProcess, Globals, ProcessError, ProcessErrorKind, RestoreEnd,
     RestoreOptions, RestoreProcess, check_archive, globals,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -36,6 +37,12 @@ pub async fn connect(settings: &S3Store) -> Client {
     }
     loader = match &settings.region {
         Some(region) => loader.region(Region::new(region.clone())),
+        // With an endpoint of one's own there is no instance metadata to ask, and asking costs seconds.
+        None if settings.endpoint.is_some() => loader.region(
+            RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+                .or_else(ProfileFileRegionProvider::new())
+                .or_else("us-east-1"),
+        ),
         None => loader.region(RegionProviderChain::default_provider().or_else("us-east-1")),
     };
     if let Some(endpoint) = &settings.endpoint {

@@ -50,7 +50,7 @@ async fn a_missing_database_is_named() {
 async fn a_role_without_login_is_not_allowed() {
     let mut server = server();
     server.target.user = unique("nologin");
-    psql("postgres", &format!("CREATE ROLE {} PASSWORD 'caretaker-test'", server.target.user));
+    psql("postgres", &format!("CREATE ROLE {} PASSWORD 'open-sesame'", server.target.user));
     let error = refusal(&server.handle()).await;
     assert!(matches!(error.kind, Kind::NotAllowed(_)) && error.hint().unwrap().contains("pg_hba.conf"), "{error:?}");
 }
@@ -60,7 +60,7 @@ async fn too_many_connections_may_cure_itself() {
     let mut server = server();
     server.target.user = unique("full");
     let role = &server.target.user;
-    psql("postgres", &format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 0 PASSWORD 'caretaker-test'"));
+    psql("postgres", &format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 0 PASSWORD 'open-sesame'"));
     let error = refusal(&server.handle()).await;
     assert!(matches!(error.kind, Kind::TooManyConnections(_)) && error.retryable(), "{error:?}");
 }

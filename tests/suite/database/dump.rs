@@ -171,7 +171,7 @@ async fn a_table_we_may_not_read_names_the_grant() {
     let mut server = server();
     let (name, role) = (unique("denied"), unique("reader"));
     server.database(&name, "CREATE TABLE secret (v text)").await;
-    psql(&name, &format!("CREATE ROLE {role} LOGIN PASSWORD 'caretaker-test'"));
+    psql(&name, &format!("CREATE ROLE {role} LOGIN PASSWORD 'open-sesame'"));
     server.target.user = role;
     let postgres = server.handle().with_database(&name);
     let (_, end) = dump_with(&server, &tool(Program::PgDump).await, &postgres, &DumpOptions::default()).await;

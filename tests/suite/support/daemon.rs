@@ -1,6 +1,7 @@
 //! `caretaker daemon` as systemd runs it: with a notification socket, its log on standard error.
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -26,6 +27,8 @@ impl Daemon {
         let name = unique("daemon");
         let (socket_path, log) = (sandbox.path(format!("{name}.notify")), sandbox.path(format!("{name}.log")));
         let socket = UnixDatagram::bind(&socket_path).unwrap();
+        // As systemd's own: a daemon that becomes another user still reaches it.
+        fs::set_permissions(&socket_path, fs::Permissions::from_mode(0o777)).unwrap();
         let output = File::create(&log).unwrap();
         command.arg("daemon").env("NOTIFY_SOCKET", &socket_path).stdin(Stdio::null());
         let child = command.stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap();

@@ -10,9 +10,11 @@
 //! ```
 #![allow(dead_code, unused_imports, reason = "not every capability needs every piece")]
 
+mod clock;
 mod container;
 mod daemon;
 mod environment;
+mod night;
 mod outcome;
 mod own_postgres;
 mod postgres;
@@ -26,9 +28,11 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+pub use clock::Clock;
 pub use container::{Container, Machine, user_of};
 pub use daemon::Daemon;
 pub use environment::required;
+pub use night::Night;
 pub use outcome::{Outcome, run};
 pub use own_postgres::OwnPostgres;
 pub use postgres::{Database, Postgres, Tls, psql};

@@ -42,12 +42,12 @@ impl OwnPostgres {
         }
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o755)).unwrap();
         let password_file = folder.path().join("password");
-        fs::write(&password_file, "caretaker-test\n").unwrap();
+        fs::write(&password_file, "open-sesame\n").unwrap();
         let server = Postgres {
             bindir: required("CARETAKER_TEST_PG_BIN").into(),
             socket,
             port: free_port(),
-            password: "caretaker-test".to_owned(),
+            password: "open-sesame".to_owned(),
         };
         let own = Self { server, folder };
         if rustix::process::geteuid().is_root() {

@@ -141,6 +141,16 @@ impl Sandbox {
         Daemon::start(self, self.command())
     }
 
+    /// [`Self::daemon`] with a command that was changed before: other variables, a wrapper.
+    #[track_caller]
+    pub fn daemon_with(&self, change: impl FnOnce(&mut Command)) -> Daemon {
+        let mut command = self.command();
+        change(&mut command);
+        let mut daemon = Daemon::start(self, command);
+        daemon.wait_ready();
+        daemon
+    }
+
     /// The folders of the finished backups of a database in the store `local`: those with a manifest, oldest first.
     pub fn backups(&self, database: &str) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.store().join(database)) else { return Vec::new() };
@@ -155,6 +165,18 @@ impl Sandbox {
     pub fn manifest(folder: &Path) -> serde_json::Value {
         let text = fs::read_to_string(folder.join("manifest.json")).unwrap();
         serde_json::from_str(&text).unwrap()
+    }
+
+    /// The state of each run, oldest first: `["failed", "succeeded"]`.
+    #[track_caller]
+    pub fn runs(&self) -> Vec<String> {
+        self.state_lines("SELECT state FROM runs ORDER BY id;")
+    }
+
+    /// The lines that [`Self::state_sql`] gives.
+    #[track_caller]
+    pub fn state_lines(&self, sql: &str) -> Vec<String> {
+        self.state_sql(sql).lines().map(str::to_owned).collect()
     }
 
     /// Asks the state store of this sandbox with the `sqlite3` program.

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Sandbox, required};
+use super::{Sandbox, required, until};
 
 /// A folder with the tools of the shared server's version.
 #[derive(Debug)]
@@ -22,6 +22,34 @@ impl Tools {
             tools.replace(name, "exec \"$real\" \"$@\"");
         }
         tools
+    }
+
+    /// The real tools, and a shell script in the place of pg_dump.
+    pub fn with_dump(sandbox: &Sandbox, script: &str) -> Self {
+        let tools = Self::new(sandbox);
+        tools.replace("pg_dump", script);
+        tools
+    }
+
+    /// A pg_dump that holds back most of its output until [`Self::release`]. The output is its archive all the same.
+    pub fn held(sandbox: &Sandbox) -> Self {
+        Self::with_dump(
+            sandbox,
+            "\"$real\" \"$@\" | { head -c 2000; touch \"$here/begun\"; \
+             while [ ! -e \"$here/released\" ]; do sleep 0.05; done; cat; }\n\
+             [ \"${PIPESTATUS[0]}\" = 0 ]",
+        )
+    }
+
+    /// Waits until a held dump has begun.
+    #[track_caller]
+    pub fn wait_begun(&self) {
+        until("the dump to begin", super::patient(), || self.folder.join("begun").exists());
+    }
+
+    /// Lets a held dump, and those after it, go on.
+    pub fn release(&self) {
+        fs::write(self.folder.join("released"), "").unwrap();
     }
 
     /// The line for `[daemon]`.
@@ -42,7 +70,7 @@ impl Tools {
     fn write(&self, name: &str, version: &str, script: &str) {
         let (here, real) = (self.folder.display(), self.real.join(name));
         let text = format!(
-            "#!/bin/sh\nhere='{here}'\nreal='{}'\nif [ \"$1\" = --version ]; then {version}; fi\n\
+            "#!/bin/bash\nhere='{here}'\nreal='{}'\nif [ \"$1\" = --version ]; then {version}; fi\n\
              echo called >>\"$here/{name}.calls\"\n{script}\n",
             real.display()
         );

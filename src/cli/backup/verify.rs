@@ -1,0 +1,125 @@
+//! `backup verify`
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::archive::codec::Identities;
+use crate::backup;
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::scene::Scene;
+use crate::cli::{progress, restore};
+use crate::restore::{BackupSource, CopyReport, RestoreContext, Trouble, verify_copy};
+use crate::run::{Failure, Progress};
+use crate::state::{Backup, CopyState, State, Verification};
+
+pub(super) async fn verify(
+    id: &str,
+    database: Option<&str>,
+    store: Option<&str>,
+    identities: Identities,
+    scene: &Scene<'_>,
+) -> Result<Exit, CliError> {
+    let state = scene.state().await?;
+    let backup = restore::find(id, database, scene, &state).await?;
+    let mut stores = backup::good_copy(&backup, &scene.config);
+    if let Some(store) = store {
+        stores.retain(|name| name.as_str() == store);
+    }
+    if stores.is_empty() {
+        return Err(CliError::failed(format!("no configured store holds {} whole", backup.id)));
+    }
+    let staging = restore::staging(&state)?;
+    let (cancel, progress) = (CancellationToken::new(), Arc::new(Progress::default()));
+    let context = RestoreContext {
+        config: &scene.config,
+        identities,
+        staging: staging.path(),
+        progress: Arc::clone(&progress),
+        cancel: cancel.clone(),
+    };
+    let (_keep, watched) = tokio::sync::watch::channel(Some(progress));
+    let bar = progress::show(scene.output, "verify", watched);
+    let signals = progress::cancel_on_signal(cancel.clone());
+    let mut reports: Vec<CopyReport> = Vec::new();
+    let mut unreachable: Vec<(String, Failure)> = Vec::new();
+    for name in &stores {
+        let verified = match BackupSource::open(&backup, name, &scene.config).await {
+            Ok(source) => verify_copy(&source, &context).await,
+            Err(Trouble::Unseen(failure)) => Err(failure),
+            Err(Trouble::Bad(failure)) => Ok(CopyReport {
+                store: name.to_string(),
+                hashes: false,
+                readable: None,
+                problems: vec![failure.message],
+                remarks: Vec::new(),
+            }),
+        };
+        match verified {
+            Ok(report) => reports.push(report),
+            Err(_) if cancel.is_cancelled() => break,
+            Err(failure) => unreachable.push((name.to_string(), failure)),
+        }
+    }
+    signals.abort();
+    bar.finish().await;
+    if cancel.is_cancelled() {
+        return Err(CliError { exit: Exit::Interrupted, ..CliError::failed("cancelled") });
+    }
+    record(&backup, &reports, &state).await?;
+    tell(&backup, &reports, &unreachable, scene);
+    if reports.iter().any(|report| !report.is_good()) {
+        return Ok(Exit::Found);
+    }
+    match unreachable.into_iter().next() {
+        Some((_, failure)) => Err(failure.into()),
+        None => Ok(Exit::Done),
+    }
+}
+
+/// Keeps what was found: a backup all of whose copies are bad is bad; one bad copy beside a good one is given up, so that
+/// the job's next run makes it anew from the good one.
+async fn record(backup: &Backup, reports: &[CopyReport], state: &State) -> Result<(), CliError> {
+    let now = Timestamp::now();
+    let (good, bad): (Vec<_>, Vec<_>) = reports.iter().partition(|report| report.is_good());
+    let by = reports.iter().find_map(|report| report.readable.as_deref()).unwrap_or("hashes");
+    if !good.is_empty() {
+        state.set_verified(&backup.id, Verification::Good, by, now).await?;
+        for report in bad {
+            let error = report.problems.first().map(String::as_str);
+            state.set_copy(&backup.id, &report.store, CopyState::Leftover, error, now).await?;
+        }
+    } else if !bad.is_empty() && bad.len() == backup.complete_in().count() {
+        state.set_verified(&backup.id, Verification::Bad, by, now).await?;
+    }
+    Ok(())
+}
+
+fn tell(backup: &Backup, reports: &[CopyReport], unreachable: &[(String, Failure)], scene: &Scene<'_>) {
+    let output = scene.output;
+    for report in reports {
+        let readable = report.readable.as_ref().map_or(String::new(), |by| format!(", read to its end by {by}"));
+        if report.is_good() {
+            output.line(format!(
+                "{} {} in {}: every hash is right{readable}",
+                output.good("good"),
+                backup.id,
+                report.store
+            ));
+        }
+        for problem in &report.problems {
+            output.line(format!("{} {} in {}: {problem}", output.bad("BAD"), backup.id, report.store));
+        }
+        for remark in &report.remarks {
+            output.line(format!("  {remark}"));
+        }
+    }
+    for (store, failure) in unreachable {
+        output.line(format!("{} {} in {store}: {}", output.warn("not verified"), backup.id, failure.message));
+    }
+    let unreachable: Vec<_> =
+        unreachable.iter().map(|(store, failure)| json!({"store": store, "error": failure.message})).collect();
+    output.json(&json!({"backup": backup.id, "copies": reports, "unreachable": unreachable}));
+}

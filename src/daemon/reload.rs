@@ -1,0 +1,56 @@
+//! A new configuration for a daemon that runs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::life::Life;
+use super::timetable::Timetable;
+use crate::fault::chain;
+use crate::jobs::registry;
+use crate::state::ReloadAnswer;
+
+impl Life {
+    /// Reads the configuration again; keeps the old one if the new one is wrong.
+    pub(super) async fn reload(&mut self) {
+        self.service.reloading();
+        let answer = match self.take_config().await {
+            Ok(message) => {
+                tracing::info!(message, "configuration reloaded");
+                ReloadAnswer { accepted: true, message }
+            }
+            Err(message) => {
+                tracing::error!(error = message, "configuration not reloaded; the old one stays in force");
+                ReloadAnswer { accepted: false, message }
+            }
+        };
+        self.service.ready();
+        if let Err(error) = self.state.answer_reloads(&answer, Timestamp::now()).await {
+            tracing::error!(error = %chain(&error), "the answer to the reload is not recorded");
+        }
+        self.show_status();
+    }
+
+    async fn take_config(&mut self) -> Result<String, String> {
+        let config = Arc::new((self.load)()?);
+        if config.daemon.state_dir != self.config.daemon.state_dir {
+            return Err("daemon.state_dir cannot change while the daemon runs: restart it".to_owned());
+        }
+        let jobs = registry(&config);
+        let timetable = Timetable::new(&jobs, &self.state, Timestamp::now()).await.map_err(|error| chain(&error))?;
+        self.timetable = timetable;
+        self.jobs = jobs.into_iter().map(|job| (job.name.clone(), job)).collect();
+        self.config = config;
+        let known: BTreeSet<String> = self.jobs.keys().cloned().collect();
+        for gone in self.queue.retain(&known) {
+            self.pass_over(gone);
+        }
+        Ok(format!(
+            "{} jobs, {} databases, {} stores",
+            self.jobs.len(),
+            self.config.databases.len(),
+            self.config.stores.len()
+        ))
+    }
+}
