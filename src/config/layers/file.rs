@@ -18,6 +18,8 @@ pub(in crate::config) struct SourceFile {
     pub path: PathBuf,
     /// Its text.
     pub text: String,
+    /// Where its line breaks are.
+    breaks: Vec<usize>,
     /// Where each setting's name stands.
     pub(super) keys: BTreeMap<Vec<String>, SpanBytes>,
     /// Where each table's header stands.
@@ -44,7 +46,13 @@ impl SourceFile {
 
     /// A file that nothing was read from yet.
     pub fn plain(path: PathBuf, text: String) -> Self {
-        Self { path, text, keys: BTreeMap::new(), tables: BTreeMap::new() }
+        let breaks = memchr::memchr_iter(b'\n', text.as_bytes()).collect();
+        Self { path, text, breaks, keys: BTreeMap::new(), tables: BTreeMap::new() }
+    }
+
+    /// The line of a position, counted from 1.
+    pub fn line(&self, position: usize) -> usize {
+        self.breaks.partition_point(|at| *at < position) + 1
     }
 
     /// A diagnostic about a part of this file.
@@ -64,7 +72,7 @@ impl SourceFile {
         let (text, span) = redact::with_span(lines, within);
         Place::Text {
             path: self.path.clone(),
-            line: self.text[..start].matches('\n').count() + 1,
+            line: self.line(start),
             column: self.text[line_start..start].chars().count() + 1,
             excerpt: Excerpt { text, span },
         }

@@ -1,6 +1,7 @@
 //! Where the sections of the configuration put what they find.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use super::super::layers::{Layers, Origin};
 use super::super::view::{Shown, View};
@@ -11,12 +12,14 @@ use super::Problem;
 pub(super) struct Reader<'a> {
     pub layers: &'a Layers,
     diagnostics: RefCell<Vec<Diagnostic>>,
-    shown: RefCell<Vec<Shown>>,
+    shown: RefCell<View>,
+    /// Which of the shown settings a path is.
+    paths: RefCell<HashMap<Vec<String>, usize>>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(layers: &'a Layers) -> Self {
-        Self { layers, diagnostics: RefCell::default(), shown: RefCell::default() }
+        Self { layers, diagnostics: RefCell::default(), shown: RefCell::default(), paths: RefCell::default() }
     }
 
     /// Records that something is wrong.
@@ -65,23 +68,23 @@ impl<'a> Reader<'a> {
     pub fn show(&self, path: Vec<String>, value: serde_json::Value, origin: &Origin) {
         let origin = match origin {
             Origin::File { file, span } => self.layers.files.get(*file).map_or_else(String::new, |source| {
-                let line = source.text[..span.start].matches('\n').count() + 1;
-                format!("{}:{line}", source.path.display())
+                format!("{}:{}", source.path.display(), source.line(span.start))
             }),
             Origin::Variable(name) | Origin::VariableName(name) => name.clone(),
             Origin::Default => "default".to_owned(),
         };
+        let settings = &mut self.shown.borrow_mut().settings;
+        let place = *self.paths.borrow_mut().entry(path.clone()).or_insert(settings.len());
         let setting = Shown { path, value, origin };
-        let mut shown = self.shown.borrow_mut();
-        match shown.iter_mut().find(|other| other.path == setting.path) {
+        match settings.get_mut(place) {
             Some(other) => *other = setting,
-            None => shown.push(setting),
+            None => settings.push(setting),
         }
     }
 
     /// The diagnostics, and the view.
     pub fn finish(self) -> (Vec<Diagnostic>, View) {
-        (self.diagnostics.into_inner(), View { settings: self.shown.into_inner() })
+        (self.diagnostics.into_inner(), self.shown.into_inner())
     }
 }
 
