@@ -38,7 +38,7 @@ fn with_jobs(count: u32, schedule: &str) -> Sandbox {
     let url = format!("sqlite://{}", sandbox.sqlite("notes.db", 100).display());
     let mut tables = format!("[databases.notes]\nurl = '{url}'\n");
     for job in 0..count {
-        let settings = "database = 'notes'\nstores = ['local']";
+        let settings = "database = 'notes'\nstores = ['local']\nretention = 'last 3'";
         writeln!(tables, "[backup.job-{job}]\n{settings}\nschedule = '{schedule}'").unwrap();
     }
     sandbox.configure(&tables);

@@ -33,9 +33,21 @@ struct Lane {
     destination: usize,
     sender: Option<mpsc::Sender<Message>>,
     stalled: CancellationToken,
-    task: JoinHandle<Result<Stored, Failure>>,
-    /// Whether it was still going on when the whole object was given up: then its end is no failure of the store.
-    given_up: bool,
+    task: JoinHandle<Result<Stored, Unstored>>,
+}
+
+/// Why a lane has stored nothing.
+enum Unstored {
+    /// It was told to give the object up.
+    GivenUp,
+    /// Its store has failed.
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Unstored {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
 /// An object on its way to every store that takes part.
@@ -60,7 +72,7 @@ impl Fanout {
             let (sender, receiver) = mpsc::channel(QUEUE);
             let stalled = CancellationToken::new();
             let task = tokio::spawn(carry(std::sync::Arc::clone(store), key.clone(), receiver, stalled.clone(), stall));
-            lanes.push(Lane { destination: index, sender: Some(sender), stalled, task, given_up: false });
+            lanes.push(Lane { destination: index, sender: Some(sender), stalled, task });
         }
         Self { lanes, runtime: Handle::current(), cancel: cancel.clone(), stall }
     }
@@ -117,7 +129,7 @@ impl Fanout {
     /// Gives the object up everywhere and removes what was sent of it.
     pub(super) async fn abort(mut self, destinations: &mut [Destination]) {
         for lane in &mut self.lanes {
-            lane.given_up = lane.sender.take().is_some();
+            lane.sender = None;
         }
         self.collect(None, destinations).await;
     }
@@ -132,9 +144,9 @@ impl Fanout {
                     bytes,
                     stored.bytes()
                 ))),
-                (Ok(Ok(_)), _) => {}
-                (Ok(Err(_)), None) if lane.given_up => {}
-                (Ok(Err(failure)), _) => destination.fail(failure),
+                (Ok(Ok(_)), _) | (Ok(Err(Unstored::GivenUp)), _) => {}
+                // Also of an object that is given up: often because of this.
+                (Ok(Err(Unstored::Failed(failure))), _) => destination.fail(failure),
                 (Err(panic), _) => {
                     destination.fail(Failure::new(format!("store {}: a bug: {panic}", destination.name)));
                 }
@@ -161,32 +173,32 @@ async fn carry(
     mut queue: mpsc::Receiver<Message>,
     stalled: CancellationToken,
     stall: Duration,
-) -> Result<Stored, Failure> {
+) -> Result<Stored, Unstored> {
     let too_slow = || too_slow(store.as_ref(), &key, stall);
     let mut upload = tokio::select! {
         upload = store.begin(&key) => upload?,
-        () = stalled.cancelled() => return Err(too_slow()),
+        () = stalled.cancelled() => return Err(too_slow().into()),
     };
     loop {
-        let failure = match queue.recv().await {
+        let why = match queue.recv().await {
             Some(Message::Chunk(chunk)) => tokio::select! {
                 written = upload.write(chunk) => match written {
                     Ok(()) => continue,
-                    Err(error) => Failure::from(error),
+                    Err(error) => Unstored::from(error),
                 },
-                () = stalled.cancelled() => too_slow(),
+                () = stalled.cancelled() => too_slow().into(),
             },
             Some(Message::Finish) => {
                 return match timeout(stall.max(Duration::from_secs(60)), upload.finish()).await {
                     Ok(finished) => Ok(finished?),
-                    Err(_) => Err(too_slow()),
+                    Err(_) => Err(too_slow().into()),
                 };
             }
-            None => Failure::new(format!("store {}: {key} was given up", store.name())),
+            None => Unstored::GivenUp,
         };
         if timeout(ABORT_WITHIN, upload.abort()).await.is_err() {
             tracing::warn!(store = %store.name(), key = %key, "what was sent is not removed yet");
         }
-        return Err(failure);
+        return Err(why);
     }
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::archive::manifest::{LargeObject, Manifest, Table};
+use crate::config::FingerprintLevel;
 
 /// A table of the manifest and what the restored database holds of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,6 +39,16 @@ pub struct Comparison {
     pub proven: bool,
     /// The tables, in the manifest's order.
     pub tables: Vec<TableComparison>,
+}
+
+/// How a restored database is to be looked at, so that it can be compared: as deep as the backup was, and at least by
+/// counting.
+pub(super) fn depth(manifest: &Manifest) -> FingerprintLevel {
+    if manifest.fingerprint.level == FingerprintLevel::Hash.as_str() {
+        FingerprintLevel::Hash
+    } else {
+        FingerprintLevel::Counts
+    }
 }
 
 /// Compares what was found in a restored database with its manifest.

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use super::compare::{Comparison, compare};
+use super::compare::{Comparison, compare, depth};
 use super::source::BackupSource;
 use super::verify::writer_major;
 use super::{RestoreContext, RestorePlan, Restored, Trouble};
@@ -198,8 +198,7 @@ async fn compare_database(
     context: &RestoreContext<'_>,
 ) -> Result<Comparison, Failure> {
     let manifest = &source.manifest;
-    let hashed = manifest.fingerprint.level == FingerprintLevel::Hash.as_str();
-    let level = if hashed { FingerprintLevel::Hash } else { FingerprintLevel::Counts };
+    let level = depth(manifest);
     let mut session = CopySession::open(server, &manifest.source.settings).await?;
     let mut found = Vec::new();
     for table in manifest.tables.iter().filter(|table| table.not_comparable.is_none() && table.rows.is_some()) {
@@ -223,7 +222,7 @@ async fn compare_database(
         found.push(Table { rows: Some(rows), hash, ..table.clone() });
     }
     drop(session);
-    let objects = if manifest.large_objects.is_empty() { Vec::new() } else { large_objects(server, hashed).await? };
+    let objects = if manifest.large_objects.is_empty() { Vec::new() } else { large_objects(server, level == FingerprintLevel::Hash).await? };
     Ok(compare(manifest, &found, &objects))
 }
 

@@ -13,7 +13,7 @@ use crate::backup::{MANIFEST, good_copy, object_key};
 use crate::config::{Config, StoreName};
 use crate::run::{Failure, Progress};
 use crate::state::Backup;
-use crate::store::{self, Store};
+use crate::store::{self, Store, StoreError};
 
 /// What is read at once.
 const READ: usize = 256 * 1024;
@@ -85,12 +85,17 @@ impl BackupSource {
         let reader = store::read_whole(&self.store, &key, object.bytes).await.map_err(trouble::of_store)?;
         let (name, identities, progress) = (object.name.clone(), identities.clone(), Arc::clone(progress));
         let (cancel, runtime) = (cancel.clone(), tokio::runtime::Handle::current());
+        let (store, path) = (self.store.name().clone(), key.to_string());
         let work = tokio::task::spawn_blocking(move || {
-            let bridge = Watched { inner: SyncIoBridge::new_with_handle(reader, runtime), progress, cancel };
+            let inner = SyncIoBridge::new_with_handle(reader, runtime);
+            let bridge = Watched { inner, store, key: path, progress, cancel };
             let mut decoder = Decoder::new(ObjectName::parse(&name), &identities, bridge)?;
             let consumed = match consume(&mut decoder).map_err(io::Error::downcast::<CodecError>) {
                 // The decoder's own error tells more than what it did to the consumer.
                 Err(Ok(damage)) => return Err(damage),
+                Err(Err(error)) if error.get_ref().is_some_and(|inner| inner.is::<StoreError>()) => {
+                    return Err(CodecError::Read(error));
+                }
                 Err(Err(error)) => Err(error),
                 Ok(consumed) => Ok(consumed),
             };
@@ -118,8 +123,10 @@ impl BackupSource {
         let key = object_key(&self.manifest.database, self.manifest.id.as_str(), &object.name);
         let reader = store::read_whole(&self.store, &key, object.bytes).await.map_err(trouble::of_store)?;
         let (cancel, progress, runtime) = (cancel.clone(), Arc::clone(progress), tokio::runtime::Handle::current());
+        let (store, path) = (self.store.name().clone(), key.to_string());
         let hashed = tokio::task::spawn_blocking(move || {
-            let mut reader = Watched { inner: SyncIoBridge::new_with_handle(reader, runtime), progress, cancel };
+            let inner = SyncIoBridge::new_with_handle(reader, runtime);
+            let mut reader = Watched { inner, store, key: path, progress, cancel };
             let (mut buffer, mut hash) = (vec![0; READ], Sha256::new());
             loop {
                 match reader.read(&mut buffer)? {
@@ -132,7 +139,7 @@ impl BackupSource {
         let found = hashed
             .await
             .map_err(|panic| Failure::new(format!("a bug: {panic}")))?
-            .map_err(|error| trouble::of_store(store::StoreError::from_read(self.store.name(), key.as_str(), error)))?;
+            .map_err(|error| trouble::of_store(StoreError::from_read(self.store.name(), key.as_str(), error)))?;
         if found == object.sha256 {
             Ok(())
         } else {
@@ -175,6 +182,8 @@ fn check(object: &Object, decoded: &Decoded) -> Result<(), String> {
 /// Counts what passes, and fails when the work is cancelled.
 struct Watched<R> {
     inner: R,
+    store: StoreName,
+    key: String,
     progress: Arc<Progress>,
     cancel: CancellationToken,
 }
@@ -184,7 +193,9 @@ impl<R: Read> Read for Watched<R> {
         if self.cancel.is_cancelled() {
             return Err(io::Error::other("cancelled"));
         }
-        let length = self.inner.read(buffer)?;
+        // Marked as the store's, so that it is not taken for the consumer's.
+        let failed = |error| io::Error::other(StoreError::from_read(&self.store, &*self.key, error));
+        let length = self.inner.read(buffer).map_err(failed)?;
         self.progress.add_in(length as u64);
         Ok(length)
     }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use tempfile::NamedTempFile;
 
-use super::compare::{Comparison, compare};
+use super::compare::{Comparison, compare, depth};
 use super::source::BackupSource;
 use super::{RestoreContext, RestorePlan, Restored, Trouble};
 use crate::archive::manifest::Object;
 use crate::backup;
-use crate::config::{FingerprintLevel, SqliteCheck};
+use crate::config::SqliteCheck;
 use crate::database::sqlite;
 use crate::run::Failure;
 
@@ -80,8 +80,7 @@ pub(super) async fn restore(
 
 /// Compares the restored file itself, not the staged one.
 async fn compare_file(source: &BackupSource, path: &Path, context: &RestoreContext<'_>) -> Result<Comparison, Failure> {
-    let hashed = source.manifest.fingerprint.level == FingerprintLevel::Hash.as_str();
-    let level = if hashed { FingerprintLevel::Hash } else { FingerprintLevel::Counts };
+    let level = depth(&source.manifest);
     let (path, cancel, progress) = (path.to_owned(), context.cancel.clone(), Arc::clone(&context.progress));
     let found = tokio::task::spawn_blocking(move || backup::fingerprint_sqlite(&path, level, &cancel, &progress));
     let found = found.await.map_err(|panic| Failure::new(format!("a bug: {panic}")))??;

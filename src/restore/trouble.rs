@@ -52,15 +52,14 @@ pub(super) fn of_store(error: StoreError) -> Trouble {
 
 /// What a decoder's error says of the copy.
 pub(super) fn of_codec(error: CodecError) -> Trouble {
-    let store = match &error {
+    match error {
         CodecError::NotEncrypted | CodecError::Truncated { .. } | CodecError::Damaged { .. } => {
-            return Trouble::Bad(error.into());
+            Trouble::Bad(error.into())
         }
-        CodecError::Read(source) => source.get_ref().and_then(|inner| inner.downcast_ref::<StoreError>()),
-        CodecError::NoIdentity | CodecError::WrongIdentity { .. } => None,
-    };
-    match store.map(|store| &store.kind) {
-        Some(StoreErrorKind::NoObject | StoreErrorKind::Mismatch(_)) => Trouble::Bad(error.into()),
-        _ => Trouble::Unseen(error.into()),
+        CodecError::Read(source) => match source.downcast::<StoreError>() {
+            Ok(error) => of_store(error),
+            Err(source) => Trouble::Unseen(CodecError::Read(source).into()),
+        },
+        CodecError::NoIdentity | CodecError::WrongIdentity { .. } => Trouble::Unseen(error.into()),
     }
 }

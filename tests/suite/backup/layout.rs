@@ -8,10 +8,12 @@ use crate::support::{Database, Postgres, S3, Sandbox, Tools, nightly, stock};
 /// A job of a database with two tables, and the folder of its backup.
 fn backed_up(sandbox: &Sandbox, database: &Database) -> std::path::PathBuf {
     database.fill("kept", 1500);
-    database.sql("CREATE TABLE nothing (i int); CREATE ROLE \"layout-role\" LOGIN PASSWORD 'open sesame'");
+    // Roles are the server's: named like the database, this one is the test's own.
+    let role = &database.name;
+    database.sql(&format!("CREATE TABLE nothing (i int); CREATE ROLE \"{role}\" LOGIN PASSWORD 'open sesame'"));
     sandbox.configure(&nightly("app", &database.url(), &["local"], ""));
     let folder = sandbox.run_nightly();
-    database.sql("DROP ROLE \"layout-role\"");
+    database.sql(&format!("DROP ROLE \"{role}\""));
     folder
 }
 
@@ -86,7 +88,7 @@ fn pg_restore_lists_the_dump_and_the_roles_are_there_without_passwords() {
 
     stock::decompress(&folder.join("globals.sql.zst"), &sandbox.path("globals.sql"));
     let roles = fs::read_to_string(sandbox.path("globals.sql")).unwrap();
-    assert!(roles.contains("CREATE ROLE \"layout-role\""), "{roles}");
+    assert!(roles.contains(&format!("CREATE ROLE \"{}\"", database.name)), "{roles}");
     assert!(!roles.contains("SCRAM-SHA-256") && !roles.contains("sesame"), "{roles}");
 }
 

@@ -17,12 +17,13 @@ pub fn shell(script: &str, arguments: &[&Path]) -> Outcome {
     run(&mut command, b"", DEADLINE)
 }
 
-/// What `pg_restore -l` lists of a compressed archive.
+/// What `pg_restore -l` lists of a compressed archive. It stops reading where its list ends, which is no fault of what
+/// writes into the pipe.
 #[track_caller]
 pub fn list_dump(archive: &Path) -> String {
     let script = match archive.extension().and_then(|extension| extension.to_str()) {
-        Some("zst") => r#"zstd -dcq "$1" | pg_restore -l"#,
-        Some("gz") => r#"gunzip -c "$1" | pg_restore -l"#,
+        Some("zst") => r#"zstd -dcq "$1" | { pg_restore -l && cat >/dev/null; }"#,
+        Some("gz") => r#"gunzip -c "$1" | { pg_restore -l && cat >/dev/null; }"#,
         _ => r#"pg_restore -l <"$1""#,
     };
     shell(script, &[archive]).succeeds().stdout
