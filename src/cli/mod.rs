@@ -10,6 +10,7 @@ mod demo;
 mod exit;
 mod job;
 mod logging;
+mod memory;
 mod output;
 mod progress;
 mod restore;
@@ -28,6 +29,7 @@ use output::Output;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    memory::give_back();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -9,4 +9,7 @@ mod stop;
 mod timetable;
 mod wake;
 
+#[cfg(test)]
+mod tests;
+
 pub use life::{DaemonError, Loader, run};

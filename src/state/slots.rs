@@ -170,4 +170,14 @@ impl State {
         }
         tx.commit().await.map_err(|e| self.error(e))
     }
+
+    /// By job: how many occurrences the ledger accounts for, by a row of their own or in another's.
+    #[cfg(test)]
+    pub async fn accounted_slots(&self) -> Result<BTreeMap<String, i64>, StateError> {
+        let rows = sqlx::query("SELECT job, sum(missed + (cause <> 'skipped')) FROM slots GROUP BY job")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| self.error(e))?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
 }

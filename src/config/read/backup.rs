@@ -117,7 +117,7 @@ fn no_twins<T: PartialEq + std::fmt::Display>(section: &Section<'_>, key: &'stat
 }
 
 fn schedule(spot: &Spot<'_>) -> Result<Schedule, Problem> {
-    Schedule::parse(spot.text()?).map_err(|error| {
+    spot.reader.schedule(spot.text()?).map_err(|error| {
         let mut problem = Problem::new(error.to_string());
         problem.help = error.hint();
         problem.part = error.column.map(|column| column..column + error.len.max(1));

@@ -8,6 +8,7 @@ use super::super::layers::{Layers, Origin};
 use super::super::view::{Shown, View};
 use super::super::{Diagnostic, Excerpt, Place, Severity, redact};
 use super::Problem;
+use crate::schedule::{Schedule, ScheduleError};
 
 /// The layers being read, and what was found so far.
 pub(super) struct Reader<'a> {
@@ -16,11 +17,19 @@ pub(super) struct Reader<'a> {
     shown: RefCell<Vec<Shown>>,
     /// Where in `shown` each setting is.
     places: RefCell<HashMap<Vec<String>, usize>>,
+    /// By how they are written: a schedule takes some kilobytes, and thousands of jobs may have the same.
+    schedules: RefCell<HashMap<String, Schedule>>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(layers: &'a Layers) -> Self {
-        Self { layers, diagnostics: RefCell::default(), shown: RefCell::default(), places: RefCell::default() }
+        Self {
+            layers,
+            diagnostics: RefCell::default(),
+            shown: RefCell::default(),
+            places: RefCell::default(),
+            schedules: RefCell::default(),
+        }
     }
 
     /// Records that something is wrong.
@@ -84,6 +93,17 @@ impl<'a> Reader<'a> {
                 shown.push(setting);
             }
         }
+    }
+
+    /// Reads a schedule; those written alike are shared.
+    pub fn schedule(&self, text: &str) -> Result<Schedule, ScheduleError> {
+        let mut known = self.schedules.borrow_mut();
+        if let Some(schedule) = known.get(text) {
+            return Ok(schedule.clone());
+        }
+        let schedule = Schedule::parse(text)?;
+        known.insert(text.to_owned(), schedule.clone());
+        Ok(schedule)
     }
 
     /// The diagnostics, and the view.
