@@ -27,6 +27,8 @@ use args::Command;
 pub use exit::{CliError, Exit};
 use output::Output;
 
+use crate::config::Config;
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     memory::give_back();
@@ -62,18 +64,7 @@ fn run(cli: &Cli, output: &Output) -> Result<Exit, CliError> {
     if let Command::Demo = &cli.command {
         return runtime()?.block_on(demo::run(output));
     }
-    let mut loaded = config::load(&cli.global, output)?;
-    if user::drop_to_owner(&loaded.config.daemon.state_dir)? {
-        // Once more as the user who is to work with it: defaults and warnings depend on who reads.
-        loaded = config::load(&cli.global, output)?;
-    }
-    if is_daemon {
-        for warning in &loaded.warnings {
-            tracing::warn!("{warning}");
-        }
-    }
-    // The rest of what was loaded is not needed any more, and large where there are many jobs.
-    let config = loaded.config;
+    let config = settled(cli, is_daemon, output)?;
     let runtime = runtime()?;
     let done = runtime.block_on(async {
         let scene = scene::Scene::new(config, &cli.global, output);
@@ -91,6 +82,22 @@ fn run(cli: &Cli, output: &Output) -> Result<Exit, CliError> {
     // Blocking reads of a source that hangs must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     done
+}
+
+/// The configuration, read as the user who is to work with it. The rest of what was loaded ends here: it is large where
+/// there are many jobs.
+fn settled(cli: &Cli, is_daemon: bool, output: &Output) -> Result<Config, CliError> {
+    let mut loaded = config::load(&cli.global, output)?;
+    if user::drop_to_owner(&loaded.config.daemon.state_dir)? {
+        // Once more: defaults and warnings depend on who reads.
+        loaded = config::load(&cli.global, output)?;
+    }
+    if is_daemon {
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+    }
+    Ok(loaded.config)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {

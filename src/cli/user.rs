@@ -10,15 +10,15 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use super::exit::CliError;
 
-/// Becomes the owner of the state directory, with the groups that the service has when systemd starts it as that user.
-/// Must be called while the process has only one thread: the kernel's calls are per thread.
-pub(super) fn drop_to_owner(state_dir: &Path) -> Result<(), CliError> {
+/// Becomes the owner of the state directory, with the groups that the service has when systemd starts it as that user;
+/// `false`: there was no need. Must be called while the process has only one thread: the kernel's calls are per thread.
+pub(super) fn drop_to_owner(state_dir: &Path) -> Result<bool, CliError> {
     if !geteuid().is_root() {
-        return Ok(());
+        return Ok(false);
     }
-    let Ok(owner) = std::fs::metadata(state_dir) else { return Ok(()) };
+    let Ok(owner) = std::fs::metadata(state_dir) else { return Ok(false) };
     if owner.uid() == 0 {
-        return Ok(());
+        return Ok(false);
     }
     // Without these files there are no users but numbers.
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
@@ -28,6 +28,7 @@ pub(super) fn drop_to_owner(state_dir: &Path) -> Result<(), CliError> {
     set_thread_groups(&groups)
         .and_then(|()| set_thread_res_gid(gid, gid, gid))
         .and_then(|()| set_thread_res_uid(uid, uid, uid))
+        .map(|()| true)
         .map_err(|error| {
             CliError::failed(format!(
                 "cannot become the owner of {} (uid {}): {error}",

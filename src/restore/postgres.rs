@@ -222,7 +222,11 @@ async fn compare_database(
         found.push(Table { rows: Some(rows), hash, ..table.clone() });
     }
     drop(session);
-    let objects = if manifest.large_objects.is_empty() { Vec::new() } else { large_objects(server, level == FingerprintLevel::Hash).await? };
+    let objects = if manifest.large_objects.is_empty() {
+        Vec::new()
+    } else {
+        large_objects(server, level == FingerprintLevel::Hash).await?
+    };
     Ok(compare(manifest, &found, &objects))
 }
 

@@ -1,9 +1,9 @@
-//! Ten thousand jobs due in the same minute.
+//! Much work: ten thousand jobs due in the same minute, and a daemon that gives back what its runs needed.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use crate::support::{Night, until};
+use crate::support::{Night, patient, stock, until};
 
 const JOBS: usize = 10_000;
 
@@ -46,4 +46,24 @@ fn ten_thousand_jobs_due_at_once_are_claimed_and_begin_in_order_while_the_daemon
     let begun = night.sandbox.state_lines("SELECT job FROM runs ORDER BY id LIMIT 10;");
     let expected: Vec<String> = (0..10).map(|job| format!("backup.j{job:05}")).collect();
     assert_eq!(begun, expected);
+}
+
+#[test]
+fn a_daemon_holds_little_memory_when_its_runs_have_ended() {
+    let night = Night::new("");
+    stock::sqlite(
+        &night.sandbox.path("notes.db"),
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)
+         INSERT INTO note (title, made, body) SELECT '', '', randomblob(1000) FROM n;",
+    );
+    night.configure("", "* * * * * *", "retention = 'last 1'");
+    let daemon = night.sandbox.daemon();
+    until("some runs", Duration::from_secs(60), || {
+        night.sandbox.runs().iter().filter(|run| *run == "succeeded").count() > 4
+    });
+    night.configure("", "0 2 1 1 *", "retention = 'last 1'");
+    night.sandbox.caretaker(&["reload"]).succeeds();
+    until("rest", patient(), || !night.sandbox.runs().contains(&"running".to_owned()));
+    // A debug build; a release build rests below 25 MiB.
+    until("the memory to be given back", patient(), || daemon.resident_kib() < 50 * 1024);
 }
