@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::job::manual_lease;
 use super::retention::{self, Candidate, Standing};
 use super::{destination, remains};
 use crate::archive::BackupId;
 use crate::archive::manifest::Purpose;
-use crate::config::{BackupJob, Config, JobKind, JobName, StoreName};
+use crate::config::{BackupJob, Config, DatabaseName, JobKind, JobName, StoreName};
 use crate::run::Failure;
 use crate::state::{Backup, BackupFilter, BackupState, CopyState, State, Verification};
 
@@ -57,10 +58,23 @@ pub(super) async fn of_job(job: &BackupJob, state: &State) -> Result<(String, Ve
     Ok((name, backups))
 }
 
+/// The backups by hand of a database.
+async fn by_hand(database: &DatabaseName, state: &State) -> Result<Vec<Backup>, Failure> {
+    let lease = manual_lease(database);
+    let mut backups = state.backups(&BackupFilter { lease: Some(&lease), ..BackupFilter::default() }).await?;
+    backups.retain(|backup| backup.state != BackupState::Writing);
+    Ok(backups)
+}
+
 /// Plans a job's retention; `None`: the job keeps everything.
 pub async fn plan_prune(job: &BackupJob, state: &State, now: Timestamp) -> Result<Option<PrunePlan>, Failure> {
     let Some(policy) = &job.retention else { return Ok(None) };
     let (name, mut backups) = of_job(job, state).await?;
+    if policy.max_age.is_some() {
+        // What must be gone by then must be gone, whoever made it.
+        backups.extend(by_hand(&job.database, state).await?);
+        backups.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
+    }
     let unfinished = unfinished(&backups);
     // What has lost its manifest somewhere is on its way out: it can neither be kept nor go a second time.
     backups.retain(|backup| backup.copies.iter().all(|copy| copy.state != CopyState::Deleting));
