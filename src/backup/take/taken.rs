@@ -10,8 +10,8 @@ pub struct Taken {
     /// What stands in the stores.
     pub manifest: Manifest,
     /// What each store has come to.
-    copies: Vec<(String, Option<Failure>)>,
-    damage: Vec<String>,
+    pub(super) copies: Vec<(String, Option<Failure>)>,
+    pub(super) damage: Vec<String>,
 }
 
 impl Taken {
