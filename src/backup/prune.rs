@@ -50,7 +50,7 @@ impl PrunePlan {
 pub(super) async fn of_job(job: &BackupJob, state: &State) -> Result<(String, Vec<Backup>), Failure> {
     let name = JobName::new(JobKind::Backup, &job.name).map_err(|error| Failure::new(error.to_string()))?.to_string();
     let backups = state
-        .backups(&BackupFilter { lease: Some(&name), ..BackupFilter::default() })
+        .backups(BackupFilter::Lease(&name))
         .await?
         .into_iter()
         .filter(|backup| backup.state != BackupState::Writing)
@@ -61,7 +61,7 @@ pub(super) async fn of_job(job: &BackupJob, state: &State) -> Result<(String, Ve
 /// The backups by hand of a database.
 async fn by_hand(database: &DatabaseName, state: &State) -> Result<Vec<Backup>, Failure> {
     let lease = manual_lease(database);
-    let mut backups = state.backups(&BackupFilter { lease: Some(&lease), ..BackupFilter::default() }).await?;
+    let mut backups = state.backups(BackupFilter::Lease(&lease)).await?;
     backups.retain(|backup| backup.state != BackupState::Writing);
     Ok(backups)
 }

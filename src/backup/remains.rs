@@ -32,8 +32,7 @@ pub async fn settle_held(lease: &str, config: &Config, state: &State) -> Result<
     if !state.unsettled_leases().await?.iter().any(|unsettled| unsettled == lease) {
         return Ok(());
     }
-    let theirs = BackupFilter { lease: Some(lease), ..BackupFilter::default() };
-    for backup in &state.backups(&theirs).await? {
+    for backup in &state.backups(BackupFilter::Lease(lease)).await? {
         for copy in &backup.copies {
             if !matches!(copy.state, CopyState::Writing | CopyState::Leftover | CopyState::Deleting) {
                 continue;

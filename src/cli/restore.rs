@@ -96,7 +96,7 @@ pub(super) async fn find(
     if id != "latest" {
         return scene.backup(state, id).await;
     }
-    let all = state.backups(&BackupFilter { database, ..BackupFilter::default() }).await?;
+    let all = state.backups(database.map_or(BackupFilter::All, BackupFilter::Database)).await?;
     all.into_iter()
         .find(|backup| {
             backup.complete_in().next().is_some() && backup.verified != Some(crate::state::Verification::Bad)

@@ -42,7 +42,7 @@ pub(super) async fn run(scene: &Scene<'_>) -> Result<Exit, CliError> {
     output.table(&["job", "database", "last run", "next slot"], rows);
     output.line("");
 
-    let backups = state.backups(&BackupFilter::default()).await?;
+    let backups = state.backups(BackupFilter::All).await?;
     let mut databases = Vec::new();
     let mut rows = Vec::new();
     for name in scene.config.databases.keys() {

@@ -117,17 +117,41 @@ pub struct Backup {
     pub copies: Vec<Copy>,
 }
 
-/// Which backups are wanted; the default: all.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct BackupFilter<'a> {
-    /// Only of this database.
-    pub database: Option<&'a str>,
-    /// Only by this job, given by its full name.
-    pub job: Option<&'a str>,
-    /// Only those written under this lease.
-    pub lease: Option<&'a str>,
-    /// At most so many, the newest; 0: all.
-    pub limit: u32,
+/// Which backups are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackupFilter<'a> {
+    /// All.
+    All,
+    /// Those of this database.
+    Database(&'a str),
+    /// Those written under this lease: by a job, given by its full name, or by hand.
+    Lease(&'a str),
+}
+
+impl<'a> BackupFilter<'a> {
+    /// The queries for backups and for their copies, and the one value both take. A query of its own for each, so that
+    /// each uses its index: manifests are large, and a scan over all of them shows with thousands of backups.
+    fn queries(self) -> (&'static str, &'static str, &'a str) {
+        match self {
+            Self::All => (
+                "SELECT * FROM backups WHERE ?1 = '' ORDER BY started_ms DESC, id DESC",
+                "SELECT backup_id, store, state, error FROM backup_copies WHERE ?1 = '' ORDER BY store",
+                "",
+            ),
+            Self::Database(database) => (
+                "SELECT * FROM backups WHERE database = ?1 ORDER BY started_ms DESC, id DESC",
+                "SELECT backup_id, store, state, error FROM backup_copies
+                 WHERE backup_id IN (SELECT id FROM backups WHERE database = ?1) ORDER BY store",
+                database,
+            ),
+            Self::Lease(lease) => (
+                "SELECT * FROM backups WHERE lease = ?1 ORDER BY started_ms DESC, id DESC",
+                "SELECT backup_id, store, state, error FROM backup_copies
+                 WHERE backup_id IN (SELECT id FROM backups WHERE lease = ?1) ORDER BY store",
+                lease,
+            ),
+        }
+    }
 }
 
 impl Backup {
@@ -286,31 +310,12 @@ impl State {
     }
 
     /// Backups, the newest first.
-    pub async fn backups(&self, wanted: &BackupFilter<'_>) -> Result<Vec<Backup>, StateError> {
+    pub async fn backups(&self, wanted: BackupFilter<'_>) -> Result<Vec<Backup>, StateError> {
+        let (backups, copies, value) = wanted.queries();
         let mut tx = self.pool.begin().await.map_err(|e| self.error(e))?;
-        let rows = sqlx::query(
-            "SELECT * FROM backups WHERE (?1 IS NULL OR database = ?1) AND (?2 IS NULL OR job = ?2)
-                 AND (?3 IS NULL OR lease = ?3)
-             ORDER BY started_ms DESC, id DESC LIMIT ?4",
-        )
-        .bind(wanted.database)
-        .bind(wanted.job)
-        .bind(wanted.lease)
-        .bind(if wanted.limit == 0 { -1 } else { i64::from(wanted.limit) })
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(|e| self.error(e))?;
-        let copies = sqlx::query(
-            "SELECT c.backup_id, c.store, c.state, c.error FROM backup_copies c JOIN backups b ON b.id = c.backup_id
-             WHERE (?1 IS NULL OR b.database = ?1) AND (?2 IS NULL OR b.job = ?2) AND (?3 IS NULL OR b.lease = ?3)
-             ORDER BY c.store",
-        )
-        .bind(wanted.database)
-        .bind(wanted.job)
-        .bind(wanted.lease)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(|e| self.error(e))?;
+        let rows = sqlx::query(backups).bind(value).fetch_all(&mut *tx).await.map_err(|e| self.error(e))?;
+        let copies = sqlx::query(copies).bind(value).fetch_all(&mut *tx).await.map_err(|e| self.error(e))?;
+        drop(tx);
         let mut by_backup: BTreeMap<String, Vec<Copy>> = BTreeMap::new();
         for row in &copies {
             let copy = Copy { store: row.get(1), state: CopyState::read(row.get(2))?, error: row.get(3) };
@@ -328,7 +333,7 @@ impl State {
     /// The backup of this id, or the only one whose id ends or begins with this text.
     pub async fn backup(&self, id: &str) -> Result<Option<Backup>, StateError> {
         let mut found: Vec<Backup> = self
-            .backups(&BackupFilter::default())
+            .backups(BackupFilter::All)
             .await?
             .into_iter()
             .filter(|backup| {

@@ -13,7 +13,7 @@ pub(super) async fn list(database: Option<&str>, scene: &Scene<'_>) -> Result<Ex
     let database = database.map(|name| scene.database(name)).transpose()?;
     let state = scene.state().await?;
     let backups = state
-        .backups(&BackupFilter { database: database.as_ref().map(|name| name.as_str()), ..BackupFilter::default() })
+        .backups(database.as_ref().map_or(BackupFilter::All, |name| BackupFilter::Database(name.as_str())))
         .await?;
     let now = Timestamp::now();
     let rows = backups.iter().map(|backup| row(backup, now, scene)).collect();

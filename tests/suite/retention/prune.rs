@@ -95,6 +95,23 @@ fn the_last_good_ones_stay_whatever_their_age_and_that_is_said() {
 }
 
 #[test]
+fn max_age_reaches_what_was_made_by_hand() {
+    let (sandbox, folders) = with_backups(1, "{ max_age = '1s' }");
+    sandbox.caretaker(&["backup", "now", "notes"]).succeeds();
+    let newer = sandbox.caretaker(&["job", "run", "nightly"]).succeeds();
+    assert!(!newer.stdout.is_empty());
+    crate::support::until("all but the newest to be too old", std::time::Duration::from_secs(10), || {
+        let said = sandbox.json(&["backup", "prune"]);
+        let backups = said["plans"][0]["backups"].as_array().unwrap();
+        backups.iter().filter(|backup| backup["keep"] == false).count() + 1 == backups.len()
+    });
+    sandbox.caretaker(&["backup", "prune", "--apply", "--yes"]).succeeds();
+    assert_eq!(exist(&folders), [false]);
+    let left = sandbox.listed();
+    assert!(left.len() == 1 && left[0]["manual"] == false, "{left:?}");
+}
+
+#[test]
 fn without_retention_everything_stays() {
     let (sandbox, folders) = with_backups(2, "");
     sandbox.caretaker(&["backup", "prune", "--apply", "--yes"]).succeeds().says("everything stays");
