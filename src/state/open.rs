@@ -1,12 +1,17 @@
 //! Opening the state store.
 
+use std::fs::File;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+use tokio::time::Instant;
 
 use super::StateError;
 
@@ -29,6 +34,23 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     }
 }
 
+/// Waits for the right to open the store: one process at a time. SQLite's part of sqlx's migrations has no lock of its
+/// own, so two processes that meet an empty file would both make its tables, and one would fail.
+async fn turn(dir: &Path) -> Result<File, StateError> {
+    let failed = |source| StateError::Directory { path: dir.to_owned(), source };
+    let path = dir.join("state.lock");
+    let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(Errno::WOULDBLOCK) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(Errno::WOULDBLOCK) => return Err(StateError::Locked { path }),
+            Err(error) => return Err(failed(error.into())),
+        }
+    }
+}
+
 impl State {
     /// Opens the store in `dir`, making both if they are missing, and brings its schema up to date.
     pub async fn open(dir: &Path) -> Result<Self, StateError> {
@@ -37,6 +59,7 @@ impl State {
             .mode(0o700)
             .create(dir)
             .map_err(|source| StateError::Directory { path: dir.to_owned(), source })?;
+        let turn = turn(dir).await?;
         let path = dir.join("state.db");
         make_private(&path).map_err(|source| StateError::Directory { path: dir.to_owned(), source })?;
         let options = SqliteConnectOptions::new()
@@ -54,6 +77,7 @@ impl State {
             .map_err(|source| StateError::from_sqlx(&path, source))?;
         let state = Self { pool, path, dir: dir.to_owned() };
         state.migrate().await?;
+        drop(turn);
         Ok(state)
     }
 
@@ -94,5 +118,24 @@ impl State {
 
     pub(super) fn error(&self, source: sqlx::Error) -> StateError {
         StateError::from_sqlx(&self.path, source)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_can_open_a_new_store_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    runtime.block_on(async { State::open(dir.path()).await.unwrap().close().await });
+                });
+            }
+        });
     }
 }

@@ -130,7 +130,7 @@ fn an_encrypted_backup_is_verified_as_far_as_the_key_goes() {
     verify(&sandbox).succeeds().says("only its stored bytes were checked");
     with(&key).succeeds().says("pg_restore");
     // A key that does not fit says nothing against the backup.
-    with(&stranger).exits(1).complains("encrypt_to");
+    with(&stranger).exits(1).complains("encrypted_to");
     assert_eq!(sandbox.listed()[0]["verified"], "good");
 
     flip(&folder.join("data.dump.zst.age"));
