@@ -45,7 +45,7 @@ fn fill(path: &Path, bytes: u64) {
     stock::sqlite(path, "PRAGMA journal_mode = WAL");
     for table in &TABLES {
         eprintln!("loading {}", table.name);
-        stock::sqlite(path, table.create);
+        stock::sqlite(path, &in_sqlites_types(table.create));
         let mut command = Command::new("sqlite3");
         command.args(["-batch", "-bail", "-cmd", "PRAGMA synchronous = OFF", "-cmd", ".mode tabs"]).arg(path);
         command.arg(format!(".import /dev/stdin {}", table.name));
@@ -59,6 +59,11 @@ fn fill(path: &Path, bytes: u64) {
         }
     }
     stock::sqlite(path, "PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+/// Names of types decide how SQLite keeps and checks values: these are what applications' libraries write.
+fn in_sqlites_types(create: &str) -> String {
+    create.replace("uuid", "char(36)").replace("jsonb", "text").replace("timestamptz", "datetime")
 }
 
 fn peer(source: &Path) -> Sample {

@@ -1,7 +1,8 @@
 //! A SQLite database as the source of a backup: copied page for page into staging, looked at there, then stored.
 
+use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -51,20 +52,29 @@ pub(super) async fn copy(making: &mut Making<'_>, path: &Path) -> Result<Content
         }
     });
     context.progress.phase("store");
-    let source = staged.clone();
+    // Open before anybody can remove it.
+    let source = tokio::fs::File::open(&staged).await;
+    let source = source.map_err(|error| Failure::new(format!("cannot read {}: {error}", staged.display())))?;
+    let source = source.into_std().await;
     let confirm = async {
         let tables = looked.await.map_err(|panic| Failure::new(format!("a bug: {panic}")))?;
         let report = checked.await.map_err(|panic| Failure::new(format!("a bug: {panic}")))?;
-        Ok::<_, Failure>((tables, report?))
+        // Looked at; whoever still reads it keeps it. Taking hundreds of megabytes off a file system takes a while, in
+        // which the last bytes can go their way.
+        let removal = tokio::task::spawn_blocking(move || std::fs::remove_file(staged));
+        Ok::<_, Failure>((tables, report?, removal))
     };
     let found = std::sync::Mutex::new(None);
     let keep = async {
         *found.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(confirm.await?);
         Ok(())
     };
-    let (object, ()) = making.stream("data.db", move |push| push_file(&source, push), keep).await?;
+    let (object, ()) = making.stream("data.db", move |push| push_file(source, push), keep).await?;
     let found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let (tables, checked) = found.ok_or_else(|| Failure::new("a bug: the copy was not looked at"))?;
+    let (tables, checked, removal) = found.ok_or_else(|| Failure::new("a bug: the copy was not looked at"))?;
+    if let Ok(Err(error)) = removal.await {
+        tracing::debug!(%error, "the staged copy is removed with its folder");
+    }
 
     let (orphans, damage): (Vec<_>, Vec<_>) =
         checked.findings.into_iter().partition(|finding| finding.check == "foreign_key_check");
@@ -103,12 +113,13 @@ pub(super) async fn copy(making: &mut Making<'_>, path: &Path) -> Result<Content
     })
 }
 
-fn push_file(path: &PathBuf, push: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<()> {
-    let mut file = std::fs::File::open(path)?;
+fn push_file(mut file: File, push: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<()> {
     let mut buffer = vec![0; READ];
     loop {
         let length = file.read(&mut buffer)?;
         if length == 0 {
+            // The last to close it may be the one that has to remove it.
+            tokio::task::spawn_blocking(move || drop(file));
             return Ok(());
         }
         push(&buffer[..length])?;
