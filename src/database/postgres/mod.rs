@@ -26,7 +26,7 @@ pub use error::{DatabaseError, DatabaseErrorKind};
 pub use identity::Identity;
 pub use privileges::Hindrances;
 pub use process::{
-    ArchiveCheck, DumpEnd, DumpOptions, DumpProcess, Globals, ProcessError, ProcessErrorKind, RestoreEnd,
+    ArchiveCheck, ArchivePipe, DumpEnd, DumpOptions, DumpProcess, Globals, ProcessError, ProcessErrorKind, RestoreEnd,
     RestoreOptions, RestoreProcess, check_archive, globals,
 };
 pub use server::{Permit, Postgres, Reservation};

@@ -1,6 +1,5 @@
 //! `pg_dump`, its archive on a pipe.
 
-use std::io::PipeReader;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use super::super::connection::Endpoint;
 use super::super::control::ControlConnection;
 use super::super::server::{Permit, Postgres};
 use super::super::tools::Tool;
+use super::archive_pipe::ArchivePipe;
 use super::child::{Running, Start, application_name, wide_pipe};
 use super::error::{Cause, ProcessError};
 use super::stderr::Tail;
@@ -25,7 +25,7 @@ pub struct DumpOptions {
 /// A running pg_dump. Dropping it ends it.
 pub struct DumpProcess {
     running: Running<Tail>,
-    stdout: Option<PipeReader>,
+    stdout: Option<ArchivePipe>,
     database: String,
     application_name: String,
 }
@@ -68,11 +68,16 @@ impl DumpProcess {
             permit: Some(permit),
         })
         .map_err(|error| failed(error.into()))?;
-        Ok(Self { running, stdout: Some(reader), database: postgres.name().to_owned(), application_name })
+        Ok(Self {
+            running,
+            stdout: Some(ArchivePipe::new(reader)),
+            database: postgres.name().to_owned(),
+            application_name,
+        })
     }
 
     /// The archive, for a thread that may block. Once.
-    pub fn take_stdout(&mut self) -> Option<PipeReader> {
+    pub fn take_stdout(&mut self) -> Option<ArchivePipe> {
         self.stdout.take()
     }
 
