@@ -1,6 +1,6 @@
 //! One execution of a job: its lease, its deadline, its attempts, its progress and its end.
 //!
-//! Daemon and command line run jobs through [`execute`], so a job behaves the same under both.
+//! Daemon and command line run jobs through [`execute()`], so a job behaves the same under both.
 
 mod context;
 mod execute;

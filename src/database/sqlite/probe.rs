@@ -14,7 +14,7 @@ pub struct Probe {
     pub bytes: u64,
 }
 
-/// Opens the database as [`super::backup`] does, and closes it again. Runs on a blocking thread.
+/// Opens the database as [`super::backup()`] does, and closes it again. Runs on a blocking thread.
 pub async fn probe(path: &Path) -> Result<Probe, SqliteError> {
     let (owned, shown) = (path.to_owned(), path.to_owned());
     let work = move || {
