@@ -2,16 +2,21 @@
 //! kept; anything else is removed. Also removes copies that were given up, and finishes removals that were begun.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::destination;
 use super::layout::{MANIFEST, folder, object_key};
 use crate::archive::manifest::Manifest;
-use crate::config::{Config, StoreName};
+use crate::config::{Config, StoreKind, StoreName};
 use crate::run::{Failure, Lease};
-use crate::state::{Backup, BackupFilter, CopyState, State};
+use crate::state::{Backup, BackupFilter, Copy, CopyState, State};
 use crate::store::{Store, StoreError};
+
+/// A service may still carry out what a killed process has sent it: an object, even a manifest, that appears after it was
+/// looked for would stay for ever.
+const IN_FLIGHT: Duration = Duration::from_secs(2);
 
 /// Settles what runs under a lease have left, if nobody holds that lease. For the daemon's start.
 pub async fn settle_lease(lease: &str, config: &Config, state: &State) -> Result<(), Failure> {
@@ -32,7 +37,11 @@ pub async fn settle_held(lease: &str, config: &Config, state: &State) -> Result<
     if !state.unsettled_leases().await?.iter().any(|unsettled| unsettled == lease) {
         return Ok(());
     }
-    for backup in &state.backups(BackupFilter::Lease(lease)).await? {
+    let backups = state.backups(BackupFilter::Lease(lease)).await?;
+    if backups.iter().flat_map(|backup| &backup.copies).any(|copy| was_on_its_way(copy, config)) {
+        tokio::time::sleep(IN_FLIGHT).await;
+    }
+    for backup in &backups {
         for copy in &backup.copies {
             if !matches!(copy.state, CopyState::Writing | CopyState::Leftover | CopyState::Deleting) {
                 continue;
@@ -50,6 +59,11 @@ pub async fn settle_held(lease: &str, config: &Config, state: &State) -> Result<
         }
     }
     Ok(())
+}
+
+fn was_on_its_way(copy: &Copy, config: &Config) -> bool {
+    let store = config.stores.iter().find(|(name, _)| name.as_str() == copy.store);
+    copy.state == CopyState::Writing && store.is_some_and(|(_, store)| matches!(store.kind, StoreKind::S3(_)))
 }
 
 async fn open(config: &Config, store: &str) -> Result<Arc<dyn Store>, Failure> {
