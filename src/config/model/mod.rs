@@ -3,6 +3,7 @@
 mod backup;
 mod daemon;
 mod database;
+mod health;
 mod names;
 mod retention;
 mod secret;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 pub use backup::{BackupJob, CatchUp, Compression, FingerprintLevel, SqliteCheck};
 pub use daemon::{Daemon, Environment};
 pub use database::{Database, DatabaseKind, PostgresTarget, SqliteTarget, SslMode};
+pub use health::{Bad, CheckName, CheckSettings, HealthJob, Maintenance, Unit};
 pub use names::{DatabaseName, JobKind, JobName, NameError, StoreName};
 pub use retention::Retention;
 pub use secret::{Redacted, SecretError, SecretSource};
@@ -29,4 +31,6 @@ pub struct Config {
     pub stores: BTreeMap<StoreName, Store>,
     /// `[backup.*]`, by the name after the dot.
     pub backups: BTreeMap<String, BackupJob>,
+    /// `[health.*]`, by the name after the dot.
+    pub health: BTreeMap<String, HealthJob>,
 }

@@ -59,6 +59,8 @@ name!(
 pub enum JobKind {
     /// `[backup.*]`
     Backup,
+    /// `[health.*]`
+    Health,
 }
 
 impl JobKind {
@@ -66,6 +68,7 @@ impl JobKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Backup => "backup",
+            Self::Health => "health",
         }
     }
 }
@@ -98,6 +101,7 @@ impl FromStr for JobName {
     fn from_str(text: &str) -> Result<Self, NameError> {
         match text.split_once('.') {
             Some(("backup", name)) => Self::new(JobKind::Backup, name),
+            Some(("health", name)) => Self::new(JobKind::Health, name),
             _ => Err(NameError(text.to_owned())),
         }
     }

@@ -1,0 +1,134 @@
+//! What a check is given to look with.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::{Exclusions, Limits, Unseen};
+use crate::config::{Config, Database};
+use crate::database::postgres::{Endpoint, Identity};
+use crate::state::{Sample, State};
+
+/// What every check is given.
+pub struct OwnView<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The database that is looked at.
+    pub database: &'a Database,
+    /// What is remembered.
+    pub state: &'a State,
+    /// Now.
+    pub now: Timestamp,
+    /// The check's thresholds.
+    pub limits: Limits,
+    /// What it leaves out.
+    pub exclude: Exclusions,
+    /// Figures to be kept, once the round is over.
+    pub(super) fresh: Vec<Sample>,
+}
+
+/// The same with a connection to the server.
+pub struct PostgresView<'a> {
+    /// What every check is given.
+    pub own: OwnView<'a>,
+    /// What the server says of itself.
+    pub server: &'a Identity,
+    /// Which host answered, and whether TLS is spoken.
+    pub endpoint: &'a Endpoint,
+    /// How long connecting took.
+    pub connected_in: Duration,
+    pub(super) connection: &'a mut PgConnection,
+    pub(super) asked: Vec<String>,
+}
+
+/// The same with a SQLite file.
+pub struct SqliteView<'a> {
+    /// What every check is given.
+    pub own: OwnView<'a>,
+    /// The file.
+    pub path: &'a Path,
+}
+
+/// How far a counter has come between two looks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Delta {
+    /// By how much.
+    pub by: f64,
+    /// In how much time.
+    pub over: SignedDuration,
+}
+
+/// A counter that was last looked at longer ago than this says nothing of now.
+const STALE: SignedDuration = SignedDuration::from_hours(26);
+
+impl OwnView<'_> {
+    /// Keeps a figure for later looks.
+    pub fn keep(&mut self, metric: &str, object: &str, value: f64) {
+        self.fresh.push(Sample { metric: metric.to_owned(), object: object.to_owned(), at: self.now, value });
+    }
+
+    /// The figures of a metric that were kept since an instant, by object, then the oldest first.
+    pub async fn kept(&self, metric: &str, since: Timestamp) -> Result<Vec<Sample>, Unseen> {
+        let database = self.database.name.as_str();
+        let kept = self.state.samples(database, metric, since).await;
+        kept.map_err(|error| Unseen::unknown(crate::fault::chain(&error)))
+    }
+
+    /// Keeps a counter, and says how far it has come since the last look; `None` at the first look, after a reset (the
+    /// counter is lower than it was), and when the last look is too long ago.
+    pub async fn advance(&mut self, metric: &str, object: &str, counter: f64) -> Result<Option<Delta>, Unseen> {
+        let kept = self.kept(metric, self.now - STALE).await?;
+        self.keep(metric, object, counter);
+        let last = kept.iter().rfind(|sample| sample.object == object && sample.at < self.now);
+        Ok(last
+            .filter(|last| last.value <= counter)
+            .map(|last| Delta { by: counter - last.value, over: self.now.duration_since(last.at) }))
+    }
+}
+
+impl PostgresView<'_> {
+    /// Sets the session's limits.
+    pub(super) async fn settle(&mut self, manners: &'static str) -> Result<(), Unseen> {
+        let done = sqlx::raw_sql(manners).execute(&mut *self.connection).await;
+        done.map(|_| ()).map_err(|error| unseen(&error))
+    }
+
+    /// Asks the server; the statement is shown with `--detailed`.
+    pub async fn rows(&mut self, sql: &'static str) -> Result<Vec<PgRow>, Unseen> {
+        self.asked.push(sql.to_owned());
+        sqlx::query(sql).persistent(false).fetch_all(&mut *self.connection).await.map_err(|error| unseen(&error))
+    }
+
+    /// The same where there is exactly one row.
+    pub async fn row(&mut self, sql: &'static str) -> Result<PgRow, Unseen> {
+        self.asked.push(sql.to_owned());
+        sqlx::query(sql).persistent(false).fetch_one(&mut *self.connection).await.map_err(|error| unseen(&error))
+    }
+}
+
+/// A figure of a row; NULL, where there should be one, is "not seen", and nearly always a missing privilege.
+pub fn figure<'r, T>(row: &'r PgRow, column: &str) -> Result<T, Unseen>
+where
+    T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    use sqlx::Row as _;
+    match row.try_get::<Option<T>, _>(column) {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) => Err(Unseen::unknown(format!("the server gave NULL for `{column}`")).cure(super::checks::MONITOR)),
+        Err(error) => Err(unseen(&error)),
+    }
+}
+
+/// SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+fn unseen(error: &sqlx::Error) -> Unseen {
+    let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+    let why = error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
+    match code.as_str() {
+        "42501" => Unseen::unknown(why).cure(super::checks::MONITOR),
+        "57014" => Unseen::unknown("the server did not answer within the statement timeout"),
+        "55P03" => Unseen::unknown("a lock was in the way for longer than the lock timeout"),
+        _ => Unseen::unknown(why),
+    }
+}
