@@ -11,7 +11,7 @@ use super::exit::{CliError, Exit};
 use super::output::{age, duration, utc};
 use super::progress;
 use super::scene::Scene;
-use crate::run::{Refusal, Request, RunReport, execute};
+use crate::run::{Job, Refusal, Request, RunReport, execute};
 use crate::state::{Cause, RunFilter, RunState};
 
 /// The first pause before another attempt of `job run --retries`.
@@ -85,10 +85,7 @@ fn list(scene: &Scene<'_>) -> Result<Exit, CliError> {
 async fn start(name: &str, retries: u32, dry_run: bool, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let job = scene.job(name)?;
     if dry_run {
-        let plan = job.job.plan().await?;
-        scene.output.line(&plan.text);
-        scene.output.json(&plan.value);
-        return Ok(Exit::Done);
+        return planned(job.job.as_ref(), scene).await;
     }
     let state = scene.state().await?;
     let report = supervised(scene, &job.name, |request, cancel| {
@@ -97,6 +94,14 @@ async fn start(name: &str, retries: u32, dry_run: bool, scene: &Scene<'_>) -> Re
     })
     .await;
     told(&job.name, report, scene)
+}
+
+/// Says what a run would do.
+pub(super) async fn planned(job: &dyn Job, scene: &Scene<'_>) -> Result<Exit, CliError> {
+    let plan = job.plan().await?;
+    scene.output.line(&plan.text);
+    scene.output.json(&plan.value);
+    Ok(Exit::Done)
 }
 
 /// Runs something by hand with a progress bar; Ctrl-C or SIGTERM cancels it.
