@@ -69,9 +69,8 @@ CREATE TABLE backup_copies (
     backup_id   TEXT NOT NULL REFERENCES backups (id) ON DELETE CASCADE,
     store       TEXT NOT NULL,
     -- writing: being written, or cut off by a crash; complete: its manifest is there; missing: given up and cleaned;
-    -- leftover: given up, remains may be there; bad: its bytes are not those of the manifest; deleting: its removal has
-    -- begun.
-    state       TEXT NOT NULL CHECK (state IN ('writing', 'complete', 'missing', 'leftover', 'bad', 'deleting')),
+    -- leftover: given up, remains may be there; deleting: its removal has begun.
+    state       TEXT NOT NULL CHECK (state IN ('writing', 'complete', 'missing', 'leftover', 'deleting')),
     error       TEXT,
     changed_ms  INTEGER NOT NULL,
     PRIMARY KEY (backup_id, store)

@@ -32,13 +32,17 @@ pub(super) async fn worth_completing(job: &BackupJob, state: &State, now: Timest
         let plan = retention::plan(policy, &candidates, &job.timezone, now);
         backups.retain(|backup| plan.deletions().all(|verdict| verdict.id.as_str() != backup.id));
     }
-    backups.retain(|backup| {
-        backup.state == BackupState::Partial
-            && backup.verified != Some(Verification::Bad)
-            && backup.copies.iter().all(|copy| copy.state != CopyState::Deleting)
-            && missing(backup).next().is_some()
-    });
+    backups.retain(can_be_completed);
     Ok(backups)
+}
+
+/// Whether a backup misses copies that can be made from one it has.
+pub(super) fn can_be_completed(backup: &Backup) -> bool {
+    backup.state == BackupState::Partial
+        && backup.verified != Some(Verification::Bad)
+        && backup.copies.iter().all(|copy| copy.state != CopyState::Deleting)
+        && backup.complete_in().next().is_some()
+        && missing(backup).next().is_some()
 }
 
 fn missing(backup: &Backup) -> impl Iterator<Item = &str> {

@@ -1,7 +1,7 @@
 //! The backup job: what the scheduler, `job run` and `backup now` execute.
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -96,11 +96,7 @@ impl Job {
 
     async fn outcome(&self, taken: Taken, context: &RunContext) -> Result<Outcome, Failure> {
         let mut summary = taken.summary();
-        if let Some(failure) = taken.failure() {
-            *context.carry.lock().unwrap_or_else(PoisonError::into_inner) = Some(taken.manifest.id.to_string());
-            return Ok(Outcome::Partial { summary, failure });
-        }
-        if let Some(failure) = taken.damage() {
+        if let Some(failure) = taken.failure().or_else(|| taken.damage()) {
             return Ok(Outcome::Partial { summary, failure });
         }
         self.prune(&mut summary, context).await;
@@ -140,7 +136,7 @@ impl Job {
     /// Completes a partial backup; as the attempt's whole work, or before a new backup is taken.
     async fn heal(&self, id: &str, context: &RunContext) -> Result<Option<Outcome>, Failure> {
         let Some(backup) = context.state.backup(id).await? else { return Ok(None) };
-        if backup.complete_in().next().is_none() {
+        if !heal::can_be_completed(&backup) {
             return Ok(None);
         }
         let mut healer = heal::Healer::new(&self.config, context, run::Job::limits(self));
@@ -177,9 +173,9 @@ impl run::Job for Job {
     }
 
     async fn run(&self, context: &RunContext) -> Result<Outcome, Failure> {
-        let carried = context.carry.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(id) = carried
-            && let Some(outcome) = self.heal(&id, context).await?
+        let left = context.left.as_ref().and_then(|left| left["backup"].as_str());
+        if let Some(id) = left
+            && let Some(outcome) = self.heal(id, context).await?
         {
             return Ok(outcome);
         }

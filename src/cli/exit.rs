@@ -101,7 +101,7 @@ impl<T: Into<Failure>> From<T> for CliError {
         let exit = match failure.refused {
             Some(Refusal::Safety) => Exit::Refused,
             Some(Refusal::Busy) => Exit::Busy,
-            None => Exit::Failed,
+            Some(Refusal::Settled) | None => Exit::Failed,
         };
         Self { exit, message: failure.message, hint: failure.hint, rendered: false }
     }

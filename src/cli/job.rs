@@ -11,8 +11,8 @@ use super::exit::{CliError, Exit};
 use super::output::{age, duration, utc};
 use super::progress;
 use super::scene::Scene;
-use crate::run::{Job, Refusal, Request, RunReport, execute};
-use crate::state::{Cause, RunFilter, RunState};
+use crate::run::{Attempts, Job, Refusal, Request, RunReport, execute};
+use crate::state::{Cause, Run, RunFilter, RunState, State};
 
 /// The first pause before another attempt of `job run --retries`.
 const BACKOFF: Duration = Duration::from_secs(5);
@@ -90,7 +90,7 @@ async fn start(name: &str, retries: u32, dry_run: bool, scene: &Scene<'_>) -> Re
     let state = scene.state().await?;
     let report = supervised(scene, &job.name, |request, cancel| {
         let (job, state) = (job.clone(), state.clone());
-        async move { execute(job.job.as_ref(), &Request { retries, ..request }, &state, &cancel).await }
+        async move { insist(job.job.as_ref(), Request { retries, ..request }, &state, &cancel).await }
     })
     .await;
     told(&job.name, report, scene)
@@ -104,6 +104,18 @@ pub(super) async fn planned(job: &dyn Job, scene: &Scene<'_>) -> Result<Exit, Cl
     Ok(Exit::Done)
 }
 
+/// Tries until it succeeds, cannot be cured by trying again, or has been tried often enough.
+async fn insist(job: &dyn Job, mut request: Request, state: &State, cancel: &CancellationToken) -> RunReport {
+    loop {
+        let report = execute(job, &request, state, cancel).await;
+        let Some(pause) = report.retry_in else { return report };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => request = request.again(&report),
+            () = cancel.cancelled() => return report,
+        }
+    }
+}
+
 /// Runs something by hand with a progress bar; Ctrl-C or SIGTERM cancels it.
 pub(super) async fn supervised<F, W>(scene: &Scene<'_>, name: &str, work: F) -> RunReport
 where
@@ -115,10 +127,9 @@ where
     let request = Request {
         cause: Cause::Manual,
         slot: None,
-        earlier_attempts: 0,
+        before: Attempts::default(),
         retries: 0,
         backoff: BACKOFF,
-        last_call: cancel.clone(),
         on_progress: Some(on_progress),
     };
     let bar = progress::show(scene.output, name, watched);
@@ -178,7 +189,7 @@ async fn history(job: Option<&str>, limit: u32, scene: &Scene<'_>) -> Result<Exi
                 },
                 duration(run.finished_at.unwrap_or(now).duration_since(run.started_at)),
                 run.id.clone(),
-                run.error.clone().unwrap_or_default(),
+                outcome(run, now),
             ]
         })
         .collect();
@@ -187,17 +198,39 @@ async fn history(job: Option<&str>, limit: u32, scene: &Scene<'_>) -> Result<Exi
     Ok(Exit::Done)
 }
 
+/// A run's error, and when it is tried again.
+pub(super) fn outcome(run: &Run, now: Timestamp) -> String {
+    let error = run.error.as_deref().unwrap_or_default();
+    match run.retry_at {
+        Some(at) if at > now => format!("tried again in {}: {error}", duration(at.duration_since(now))),
+        _ => error.to_owned(),
+    }
+}
+
 async fn cancel(run: &str, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let state = scene.state().await?;
     let running = state.runs(&RunFilter { job: None, running: true, limit: 0 }).await?;
-    let found: Vec<_> =
-        running.iter().filter(|known| known.id == run || (run.len() >= 4 && known.id.ends_with(run))).collect();
+    let waiting = state.runs_to_retry().await?;
+    let meant = |known: &&Run| known.id == run || (run.len() >= 4 && known.id.ends_with(run));
+    let found: Vec<&Run> = running.iter().chain(&waiting).filter(meant).collect();
     let [known] = found.as_slice() else {
-        return Err(CliError::usage(format!("no running run `{run}`")).hint(match running.first() {
-            Some(other) => format!("running: {} (since {} ago)", other.id, age(other.started_at, Timestamp::now())),
-            None => "nothing is running".to_owned(),
-        }));
+        return Err(CliError::usage(format!("no run `{run}` is running or waiting to be tried again")).hint(
+            match running.iter().chain(&waiting).next() {
+                Some(other) => format!(
+                    "there is {} ({}, {} ago)",
+                    other.id,
+                    other.state.as_str(),
+                    age(other.started_at, Timestamp::now())
+                ),
+                None => "nothing is running".to_owned(),
+            },
+        ));
     };
+    if known.state != RunState::Running && state.cancel_retry(&known.id, Timestamp::now()).await? {
+        scene.output.line(format!("{} is {} and is not tried again", known.id, known.state.as_str()));
+        scene.output.json(&state.run(&known.id).await?);
+        return Ok(Exit::Done);
+    }
     state.request_cancel(&known.id, Timestamp::now()).await?;
     let deadline = tokio::time::Instant::now() + CANCEL_WITHIN;
     while tokio::time::Instant::now() < deadline {

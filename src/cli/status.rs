@@ -93,8 +93,7 @@ fn describe(run: &Run, now: Timestamp, scene: &Scene<'_>) -> String {
         }
         RunState::Succeeded => format!("{} {} ago", output.good("succeeded"), age(run.started_at, now)),
         other => {
-            let why = run.error.as_deref().unwrap_or_default();
-            let why: String = why.chars().take(60).collect();
+            let why: String = super::job::outcome(run, now).chars().take(80).collect();
             format!("{} {} ago: {why}", output.bad(other.as_str()), age(run.started_at, now))
         }
     }

@@ -11,7 +11,7 @@ use super::queue::Waiting;
 use crate::backup;
 use crate::config::CatchUp;
 use crate::fault::chain;
-use crate::run::{Refusal, Request, execute};
+use crate::run::{Attempts, Failure, Refusal, Request, execute};
 use crate::state::{Abandoned, Cause, StateError};
 
 /// Attempts after the first, where the job names none.
@@ -34,10 +34,11 @@ impl Life {
     pub(super) async fn resume(&mut self) -> Result<(), StateError> {
         for open in self.state.open_slots().await? {
             let catch_up = self.jobs.get(&open.job).is_some_and(|job| job.catch_up == CatchUp::Once);
-            let (job, slot, attempts) = (open.job, open.slot, open.attempts);
+            let (job, slot, attempts) = (open.job, open.slot, open.runs);
             if catch_up && open.interruptions < MAX_INTERRUPTIONS {
                 tracing::warn!(job, %slot, attempts, "slot was cut off and is run again");
-                self.enqueue(Waiting { job, slot, catch_up: true, attempts, not_before: Instant::now() });
+                let before = Attempts { runs: open.runs, failed: open.failed, last_run: open.last_run };
+                self.enqueue(Waiting { job, slot, catch_up: true, before, not_before: Instant::now() });
             } else {
                 tracing::error!(job, %slot, attempts, "slot was cut off and is given up");
                 self.passed_over.push(Abandoned { job, slot, failed: attempts > 0 });
@@ -68,7 +69,7 @@ impl Life {
     /// Notes that a slot is not run; [`Self::settle_passed_over`] writes it down.
     pub(super) fn pass_over(&mut self, slot: Waiting) {
         tracing::warn!(job = slot.job, slot = %slot.slot, "slot is passed over for a newer one");
-        self.passed_over.push(Abandoned { job: slot.job, slot: slot.slot, failed: slot.attempts > 0 });
+        self.passed_over.push(Abandoned { job: slot.job, slot: slot.slot, failed: slot.before.runs > 0 });
     }
 
     /// Settles the slots that were passed over, in one transaction. Where that fails they stay noted.
@@ -88,15 +89,13 @@ impl Life {
                 continue;
             };
             let (state, cancel, finished) = (self.state.clone(), self.cancel.clone(), self.finished_tx.clone());
-            let last_call = self.last_call.clone();
             self.tasks.spawn(async move {
                 let request = Request {
                     cause: if slot.catch_up { Cause::CatchUp } else { Cause::OnTime },
                     slot: Some(slot.slot),
-                    earlier_attempts: slot.attempts,
+                    before: slot.before.clone(),
                     retries: registered.retries.unwrap_or(RETRIES),
                     backoff: BACKOFF,
-                    last_call,
                     on_progress: None,
                 };
                 let report = execute(registered.job.as_ref(), &request, &state, &cancel).await;
@@ -106,16 +105,27 @@ impl Life {
         }
     }
 
-    /// A run's task has ended. A slot whose run could not begin goes back to the queue.
+    /// A run's task has ended. A slot whose run could not begin, or is to be tried again, goes back to the queue.
     pub(super) fn finished(&mut self, Finished { slot, report }: Finished) {
         self.queue.finished(&slot.job);
-        let Some(failure) = report.failure.filter(|_| report.run_id.is_none()) else { return };
-        let pause = if failure.refused == Some(Refusal::Busy) {
-            tracing::info!(job = slot.job, reason = failure.message, "slot waits");
-            BUSY_PAUSE
-        } else {
-            tracing::error!(job = slot.job, error = failure.message, hint = failure.hint, "the run could not begin");
-            TROUBLE_PAUSE
+        let (slot, pause) = match (&report.failure, report.retry_in) {
+            (_, Some(pause)) => (Waiting { before: slot.before.after(&report), ..slot }, pause),
+            (Some(failure), None) if report.run_id.is_none() => match failure.refused {
+                Some(Refusal::Settled) => {
+                    tracing::info!(job = slot.job, slot = %slot.slot, reason = failure.message, "slot is not run");
+                    return;
+                }
+                Some(Refusal::Busy) => {
+                    tracing::info!(job = slot.job, reason = failure.message, "slot waits");
+                    (slot, BUSY_PAUSE)
+                }
+                _ => {
+                    let Failure { message, hint, .. } = failure;
+                    tracing::error!(job = slot.job, error = message, hint, "the run could not begin");
+                    (slot, TROUBLE_PAUSE)
+                }
+            },
+            _ => return,
         };
         if let Some(old) = self.queue.put_back(slot, pause, Instant::now()) {
             self.pass_over(old);

@@ -18,7 +18,7 @@ use super::wake::Wake;
 use crate::config::Config;
 use crate::fault::chain;
 use crate::jobs::{Registered, registry};
-use crate::run::{Lease, LeaseError, RunReport};
+use crate::run::{Attempts, Lease, LeaseError, RunReport};
 use crate::state::{Abandoned, State, StateError};
 
 /// Why the daemon does not start, or ends.
@@ -83,7 +83,6 @@ pub(super) struct Life {
     pub(super) queue: Queue,
     pub(super) service: Service,
     pub(super) tasks: TaskTracker,
-    pub(super) last_call: CancellationToken,
     pub(super) cancel: CancellationToken,
     pub(super) finished_tx: mpsc::Sender<Finished>,
     pub(super) finished_rx: mpsc::Receiver<Finished>,
@@ -106,7 +105,6 @@ impl Life {
             passed_over: Vec::new(),
             service: Service::new(),
             tasks: TaskTracker::new(),
-            last_call: CancellationToken::new(),
             cancel: CancellationToken::new(),
             finished_tx,
             finished_rx,
@@ -150,7 +148,7 @@ impl Life {
                 for slot in due {
                     let not_before = Instant::now() + slot.delay;
                     let (job, slot, catch_up) = (slot.job, slot.slot, slot.catch_up);
-                    self.enqueue(Waiting { job, slot, catch_up, attempts: 0, not_before });
+                    self.enqueue(Waiting { job, slot, catch_up, before: Attempts::default(), not_before });
                 }
                 self.start_waiting();
                 self.service.alive();

@@ -6,14 +6,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::run::Attempts;
+
 /// A claimed slot that waits for its run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Waiting {
     pub job: String,
     pub slot: Timestamp,
     pub catch_up: bool,
-    /// Runs this slot has had already.
-    pub attempts: u32,
+    /// What was tried before.
+    pub before: Attempts,
     pub not_before: Instant,
 }
 
@@ -101,7 +103,7 @@ mod tests {
 
     fn slot(job: &str, second: i64) -> Waiting {
         let slot = Timestamp::from_second(second).unwrap();
-        Waiting { job: job.into(), slot, catch_up: false, attempts: 0, not_before: Instant::now() }
+        Waiting { job: job.into(), slot, catch_up: false, before: Attempts::default(), not_before: Instant::now() }
     }
 
     #[test]

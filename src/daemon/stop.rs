@@ -38,7 +38,6 @@ impl Life {
         let running = self.queue.running().len();
         self.service.stopping(&format!("stopping, {running} runs to finish"));
         tracing::info!(running, "stopping");
-        self.last_call.cancel();
         self.tasks.close();
         self.finished_rx.close();
         let until = Instant::now() + self.config.daemon.drain_timeout;

@@ -16,7 +16,7 @@ use super::queue::{Queue, Waiting};
 use super::timetable::Timetable;
 use crate::config::CatchUp;
 use crate::jobs::Registered;
-use crate::run::{Failure, Job, Limits, Outcome, PlanView, RunContext};
+use crate::run::{Attempts, Failure, Job, Limits, Outcome, PlanView, RunContext};
 use crate::state::State;
 
 /// A job that is only ever due.
@@ -150,7 +150,7 @@ proptest! {
                     let slot = Timestamp::from_second(second).unwrap();
                     let job = format!("job{job}");
                     pushed += 1;
-                    let new = Waiting { job, slot, catch_up: false, attempts: 0, not_before: now };
+                    let new = Waiting { job, slot, catch_up: false, before: Attempts::default(), not_before: now };
                     gone += usize::from(queue.push(new).is_some());
                 }
                 2 => running.extend(queue.pop(2, now)),

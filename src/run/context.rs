@@ -30,8 +30,8 @@ pub struct RunContext {
     pub cancel: CancellationToken,
     /// A private folder (0700) that is removed when the run ends, or before the next one if it was killed.
     pub staging: PathBuf,
-    /// What an earlier attempt of the same execution has left for this one: the id of a partial backup, …
-    pub carry: Arc<std::sync::Mutex<Option<String>>>,
+    /// What the attempt before this one has put on record: the id of a partial backup, …
+    pub left: Option<serde_json::Value>,
 }
 
 impl RunContext {

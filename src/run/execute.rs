@@ -1,6 +1,6 @@
-//! A job executed: lease, recovery, attempts, and the record of each.
+//! One attempt at a job: lease, recovery, the run and its record.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -19,22 +19,31 @@ pub struct Request {
     pub cause: Cause,
     /// The occurrence it serves, if any.
     pub slot: Option<Timestamp>,
-    /// Runs that this slot has had already.
-    pub earlier_attempts: u32,
-    /// Attempts after the first.
+    /// What was tried before.
+    pub before: Attempts,
+    /// Attempts after the first that failed.
     pub retries: u32,
     /// The first pause before another attempt; it doubles, up to ten minutes, with jitter.
     pub backoff: Duration,
-    /// Ends when no further attempt may begin; a slot whose attempts are cut short by it stays open.
-    pub last_call: CancellationToken,
-    /// Told of each attempt's counters, for a progress bar.
+    /// Told of the attempt's counters, for a progress bar.
     pub on_progress: Option<tokio::sync::watch::Sender<Option<Arc<Progress>>>>,
 }
 
-/// What an execution has come to: its last run.
+/// The attempts at one slot, or of one request, so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// Runs that were begun.
+    pub runs: u32,
+    /// Those of them that failed by themselves, rather than being cut off with their process.
+    pub failed: u32,
+    /// The last of them.
+    pub last_run: Option<String>,
+}
+
+/// What an execution has come to.
 #[derive(Debug, Clone)]
 pub struct RunReport {
-    /// The last run's id; `None` if none was begun.
+    /// The run's id; `None` if none was begun.
     pub run_id: Option<String>,
     /// How it ended.
     pub state: RunState,
@@ -42,19 +51,45 @@ pub struct RunReport {
     pub failure: Option<Failure>,
     /// What was done.
     pub summary: Option<serde_json::Value>,
+    /// After which pause it should be tried again; it holds nothing meanwhile, neither the lease nor a place.
+    pub retry_in: Option<Duration>,
 }
 
 impl RunReport {
     fn refused(failure: Failure) -> Self {
-        Self { run_id: None, state: RunState::Failed, failure: Some(failure), summary: None }
+        Self { run_id: None, state: RunState::Failed, failure: Some(failure), summary: None, retry_in: None }
     }
 }
 
-/// Executes a job under its lease: settles what a killed predecessor left, then tries until it succeeds, cannot be
-/// cured by trying again, or has been tried often enough. Never waits for the lease.
+impl Request {
+    /// The pause after this attempt, should it fail, as long as there are retries left.
+    fn pause(&self) -> Option<Duration> {
+        ExponentialBuilder::default()
+            .with_min_delay(self.backoff)
+            .with_max_delay(Duration::from_secs(600))
+            .with_max_times(self.retries as usize)
+            .with_jitter()
+            .build()
+            .nth(self.before.failed as usize)
+    }
+
+    /// The same request after an attempt that failed.
+    pub fn again(&self, report: &RunReport) -> Self {
+        Self { before: self.before.after(report), ..self.clone() }
+    }
+}
+
+impl Attempts {
+    /// With one more, which failed.
+    pub fn after(&self, report: &RunReport) -> Self {
+        Self { runs: self.runs + 1, failed: self.failed + 1, last_run: report.run_id.clone() }
+    }
+}
+
+/// Makes one attempt at a job under its lease, after settling what a killed predecessor left. Never waits for the lease;
+/// whether another attempt should follow stands in the report.
 pub async fn execute(job: &dyn Job, request: &Request, state: &State, cancel: &CancellationToken) -> RunReport {
-    let name = job.name();
-    let mut lease = match Lease::acquire(state.dir(), &name, Timestamp::now()) {
+    let mut lease = match Lease::acquire(state.dir(), &job.name(), Timestamp::now()) {
         Ok(lease) => lease,
         Err(error) => {
             let busy = matches!(error, LeaseError::Busy { .. });
@@ -65,28 +100,7 @@ pub async fn execute(job: &dyn Job, request: &Request, state: &State, cancel: &C
     if let Err(failure) = settle(job, state).await {
         return RunReport::refused(failure);
     }
-    let mut pauses = ExponentialBuilder::default()
-        .with_min_delay(request.backoff)
-        .with_max_delay(Duration::from_secs(600))
-        .with_max_times(request.retries as usize)
-        .with_jitter()
-        .build();
-    let carry = Arc::new(Mutex::new(None));
-    let mut attempt = request.earlier_attempts;
-    loop {
-        attempt += 1;
-        let (report, pause) =
-            match attempt_once(job, request, attempt, state, &mut lease, &carry, cancel, &mut pauses).await {
-                Ok(done) => done,
-                Err(failure) => return RunReport::refused(failure),
-            };
-        let Some(pause) = pause else { return report };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = cancel.cancelled() => return report,
-            () = request.last_call.cancelled() => return report,
-        }
-    }
+    attempt(job, request, state, &mut lease, cancel).await.unwrap_or_else(RunReport::refused)
 }
 
 /// Settles what a killed run of this job has left. The caller holds the lease.
@@ -98,26 +112,28 @@ pub async fn settle(job: &dyn Job, state: &State) -> Result<(), Failure> {
     job.recover(state).await
 }
 
-#[allow(clippy::too_many_arguments, reason = "the loop's state, passed once")]
-async fn attempt_once(
+async fn attempt(
     job: &dyn Job,
     request: &Request,
-    attempt: u32,
     state: &State,
     lease: &mut Lease,
-    carry: &Arc<Mutex<Option<String>>>,
     cancel: &CancellationToken,
-    pauses: &mut impl Iterator<Item = Duration>,
-) -> Result<(RunReport, Option<Duration>), Failure> {
+) -> Result<RunReport, Failure> {
     let name = job.name();
     let limits = job.limits();
-    let started_at = Timestamp::now();
+    let (started_at, attempt) = (Timestamp::now(), request.before.runs + 1);
     let run_id = Uuid::now_v7().to_string();
+    let left = match &request.before.last_run {
+        Some(last) => state.run(last).await?.and_then(|run| run.summary),
+        None => None,
+    };
     lease.sign(Some(&run_id), started_at)?;
     let staging = Staging::make(state, &name)?;
     let new =
         NewRun { id: run_id.clone(), job: name.clone(), slot: request.slot, cause: request.cause, attempt, started_at };
-    state.begin_run(&new).await?;
+    if !state.begin_run(&new).await? {
+        return Err(Failure { refused: Some(Refusal::Settled), ..Failure::new("its slot is settled by now") });
+    }
     let context = RunContext {
         job: name.clone(),
         run_id: run_id.clone(),
@@ -128,7 +144,7 @@ async fn attempt_once(
         progress: Arc::new(Progress::default()),
         cancel: cancel.child_token(),
         staging: staging.0.clone(),
-        carry: Arc::clone(carry),
+        left,
     };
     if let Some(on_progress) = &request.on_progress {
         on_progress.send_replace(Some(Arc::clone(&context.progress)));
@@ -143,7 +159,7 @@ async fn attempt_once(
         Ended::Cancelled(why) => (RunState::Cancelled, Some(Failure::new(why)), None),
     };
     let again = failure.as_ref().is_some_and(|failure| failure.retryable) && run_state != RunState::Cancelled;
-    let pause = if again && !cancel.is_cancelled() { pauses.next() } else { None };
+    let retry_in = if again && !cancel.is_cancelled() { request.pause() } else { None };
     let finished_at = Timestamp::now();
     let end = RunEnd {
         state: run_state,
@@ -151,12 +167,13 @@ async fn attempt_once(
         hint: failure.as_ref().and_then(|failure| failure.hint.clone()),
         summary: summary.as_ref().map(ToString::to_string),
         // A run that the daemon's own stop cut off leaves its slot open, to be run again at the next start.
-        settles: pause.is_none() && !cancel.is_cancelled(),
+        settles: retry_in.is_none() && !cancel.is_cancelled(),
+        retry_at: retry_in.and_then(|pause| finished_at.checked_add(pause).ok()),
         finished_at,
     };
     record_end(state, &run_id, &end).await;
-    log_end(&name, &run_id, &end, started_at, pause);
-    Ok((RunReport { run_id: Some(run_id), state: run_state, failure, summary }, pause))
+    log_end(&name, &run_id, &end, started_at, retry_in);
+    Ok(RunReport { run_id: Some(run_id), state: run_state, failure, summary, retry_in })
 }
 
 /// Writes the end down, with patience: what was done must not be forgotten because of a busy moment.
@@ -172,10 +189,10 @@ async fn record_end(state: &State, run_id: &str, end: &RunEnd) {
     }
 }
 
-fn log_end(job: &str, run_id: &str, end: &RunEnd, started_at: Timestamp, pause: Option<Duration>) {
+fn log_end(job: &str, run_id: &str, end: &RunEnd, started_at: Timestamp, retry_in: Option<Duration>) {
     let duration_ms = end.finished_at.as_millisecond() - started_at.as_millisecond();
     let outcome = end.state.as_str();
-    let retry_in_ms = pause.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+    let retry_in_ms = retry_in.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
     match &end.error {
         None => tracing::info!(job, run_id, outcome, duration_ms, "run finished"),
         Some(error) => {

@@ -7,9 +7,11 @@ mod execute;
 mod lease;
 mod progress;
 mod supervise;
+#[cfg(test)]
+mod tests;
 
 pub use context::RunContext;
-pub use execute::{Request, RunReport, execute};
+pub use execute::{Attempts, Request, RunReport, execute};
 pub use lease::{Holder, Lease, LeaseError};
 pub use progress::{Progress, ProgressView};
 
@@ -95,6 +97,8 @@ pub enum Refusal {
     Safety,
     /// Another run holds the lease.
     Busy,
+    /// The slot was given up, or run by somebody else, while it waited.
+    Settled,
 }
 
 impl Failure {

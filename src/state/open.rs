@@ -18,6 +18,13 @@ use super::StateError;
 /// How long an operation waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The schema, step by step; `migrations/` in order. A step that was released never changes.
+const SCHEMA: &[(i64, &str, &str)] = &[
+    (1, "state", include_str!("../../migrations/0001_state.sql")),
+    (2, "retries", include_str!("../../migrations/0002_retries.sql")),
+    (3, "bad copies", include_str!("../../migrations/0003_bad_copies.sql")),
+];
+
 /// The state store, open.
 #[derive(Debug, Clone)]
 pub struct State {
@@ -82,13 +89,10 @@ impl State {
     }
 
     async fn migrate(&self) -> Result<(), StateError> {
-        let migrator = Migrator::with_migrations(vec![Migration::new(
-            1,
-            "state".into(),
-            MigrationType::Simple,
-            include_str!("../../migrations/0001_state.sql").into_sql_str(),
-            false,
-        )]);
+        let migrations = SCHEMA.iter().map(|(version, description, sql)| {
+            Migration::new(*version, (*description).into(), MigrationType::Simple, sql.into_sql_str(), false)
+        });
+        let migrator = Migrator::with_migrations(migrations.collect());
         let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
         migrator.run(&self.pool).await.map_err(|error| match error {
             MigrateError::VersionMissing(found) => StateError::Newer { path: self.path.clone(), found, known },
@@ -125,6 +129,15 @@ impl State {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_step_of_the_schema_is_taken() {
+        let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap();
+        let mut files: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        let taken: Vec<_> = SCHEMA.iter().map(|(version, name, _)| format!("{version:04}_{name}.sql")).collect();
+        assert_eq!(files, taken);
+    }
 
     #[test]
     fn many_can_open_a_new_store_at_once() {

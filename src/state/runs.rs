@@ -96,6 +96,8 @@ pub struct RunEnd {
     pub summary: Option<String>,
     /// Whether its slot is settled with it, or another attempt will follow.
     pub settles: bool,
+    /// When that attempt is due, if it failed.
+    pub retry_at: Option<Timestamp>,
     /// Now.
     pub finished_at: Timestamp,
 }
@@ -112,6 +114,7 @@ pub struct Run {
     pub state: RunState,
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
+    pub retry_at: Option<Timestamp>,
     pub host: String,
     pub pid: i64,
     pub progress: Option<serde_json::Value>,
@@ -146,6 +149,7 @@ fn read(row: &SqliteRow) -> Result<Run, StateError> {
         state: RunState::read(row.get("state"))?,
         started_at: from_ms(row.get("started_ms")),
         finished_at: row.get::<Option<i64>, _>("finished_ms").map(from_ms),
+        retry_at: row.get::<Option<i64>, _>("retry_ms").map(from_ms),
         host: row.get("host"),
         pid: row.get("pid"),
         progress: json(row.get("progress")),
@@ -157,11 +161,12 @@ fn read(row: &SqliteRow) -> Result<Run, StateError> {
 }
 
 impl State {
-    /// Records that a run has begun. Its lease must be held.
-    pub async fn begin_run(&self, run: &NewRun) -> Result<(), StateError> {
-        sqlx::query(
+    /// Records that a run has begun. Its lease must be held. `false`: its slot is settled, and nothing has begun.
+    pub async fn begin_run(&self, run: &NewRun) -> Result<bool, StateError> {
+        let done = sqlx::query(
             "INSERT INTO runs (id, job, slot_ms, cause, attempt, state, started_ms, host, pid)
-             VALUES (?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7, ?8)",
+             SELECT ?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7, ?8 WHERE ?3 IS NULL
+             OR EXISTS (SELECT 1 FROM slots WHERE job = ?2 AND slot_ms = ?3 AND state = 'claimed')",
         )
         .bind(&run.id)
         .bind(&run.job)
@@ -174,7 +179,7 @@ impl State {
         .execute(&self.pool)
         .await
         .map_err(|e| self.error(e))?;
-        Ok(())
+        Ok(done.rows_affected() == 1)
     }
 
     /// Publishes a run's progress. Returns whether somebody has asked for it to be cancelled.
@@ -202,7 +207,7 @@ impl State {
     pub async fn finish_run(&self, id: &str, end: &RunEnd) -> Result<(), StateError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
         sqlx::query(
-            "UPDATE runs SET state = ?2, finished_ms = ?3, error = ?4, hint = ?5, summary = ?6
+            "UPDATE runs SET state = ?2, finished_ms = ?3, error = ?4, hint = ?5, summary = ?6, retry_ms = ?7
              WHERE id = ?1 AND state = 'running'",
         )
         .bind(id)
@@ -211,6 +216,7 @@ impl State {
         .bind(&end.error)
         .bind(&end.hint)
         .bind(&end.summary)
+        .bind(end.retry_at.map(to_ms))
         .execute(&mut *tx)
         .await
         .map_err(|e| self.error(e))?;
@@ -255,6 +261,44 @@ impl State {
         .execute(&self.pool)
         .await
         .map_err(|e| self.error(e))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// The failed runs whose slots wait for another attempt, the newest first.
+    pub async fn runs_to_retry(&self) -> Result<Vec<Run>, StateError> {
+        let rows = sqlx::query(
+            "SELECT r.* FROM slots s JOIN runs r ON r.id =
+                 (SELECT max(id) FROM runs WHERE job = s.job AND slot_ms = s.slot_ms)
+             WHERE s.state = 'claimed' AND r.state <> 'running' ORDER BY r.id DESC",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| self.error(e))?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Gives up a slot that waits for another attempt after this run. `false`: it does not wait (any more).
+    pub async fn cancel_retry(&self, run: &str, now: Timestamp) -> Result<bool, StateError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
+        let done = sqlx::query(
+            "UPDATE slots SET state = 'failed', settled_ms = ?2 WHERE state = 'claimed'
+             AND (job, slot_ms) = (SELECT job, slot_ms FROM runs WHERE id = ?1)
+             AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.job = slots.job AND r.slot_ms = slots.slot_ms
+                             AND r.state = 'running')",
+        )
+        .bind(run)
+        .bind(to_ms(now))
+        .execute(&mut *tx)
+        .await
+        .map_err(|e| self.error(e))?;
+        sqlx::query("UPDATE runs SET retry_ms = NULL, cancel_requested_ms = ?2 WHERE id = ?1 AND ?3")
+            .bind(run)
+            .bind(to_ms(now))
+            .bind(done.rows_affected() == 1)
+            .execute(&mut *tx)
+            .await
+            .map_err(|e| self.error(e))?;
+        tx.commit().await.map_err(|e| self.error(e))?;
         Ok(done.rows_affected() == 1)
     }
 

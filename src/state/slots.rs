@@ -51,9 +51,13 @@ pub struct OpenSlot {
     /// The occurrence.
     pub slot: Timestamp,
     /// How many runs it has had.
-    pub attempts: u32,
+    pub runs: u32,
+    /// How many of them failed by themselves.
+    pub failed: u32,
     /// How many of them ended with their process.
     pub interruptions: u32,
+    /// The last of them.
+    pub last_run: Option<String>,
 }
 
 /// A claimed slot that will not be run any more.
@@ -131,7 +135,8 @@ impl State {
     /// The slots that are claimed and not settled, oldest first.
     pub async fn open_slots(&self) -> Result<Vec<OpenSlot>, StateError> {
         let rows = sqlx::query(
-            "SELECT s.job, s.slot_ms, count(r.id), coalesce(sum(r.state IN ('running', 'interrupted')), 0)
+            "SELECT s.job, s.slot_ms, count(r.id), coalesce(sum(r.state IN ('failed', 'partial')), 0),
+                    coalesce(sum(r.state IN ('running', 'interrupted')), 0), max(r.id)
              FROM slots s LEFT JOIN runs r ON r.job = s.job AND r.slot_ms = s.slot_ms
              WHERE s.state = 'claimed' GROUP BY s.job, s.slot_ms ORDER BY s.slot_ms, s.job",
         )
@@ -144,8 +149,10 @@ impl State {
             .map(|row| OpenSlot {
                 job: row.get(0),
                 slot: from_ms(row.get(1)),
-                attempts: count(row, 2),
-                interruptions: count(row, 3),
+                runs: count(row, 2),
+                failed: count(row, 3),
+                interruptions: count(row, 4),
+                last_run: row.get(5),
             })
             .collect())
     }

@@ -151,6 +151,42 @@ fn attempts_that_the_daemons_end_cut_short_go_on_at_its_next_start() {
 }
 
 #[test]
+fn a_job_that_waits_to_be_tried_again_holds_neither_its_lease_nor_a_place() {
+    let (sandbox, database) = (Sandbox::new(), Postgres::shared().database());
+    sandbox.sqlite("other.db", 10);
+    let tools = flaky(&sandbox, 1);
+    let other = format!(
+        "\n[databases.other]\nurl = 'sqlite://{}'\n\n\
+         [backup.other]\ndatabase = 'other'\nschedule = '0 2 * * *'\nstores = ['local']",
+        sandbox.path("other.db").display()
+    );
+    let settings = format!("{}max_concurrent_runs = 1\n", tools.setting());
+    let night = Night::of_postgres(sandbox, &database.url(), &settings, &other);
+    let daemon = night.daemon();
+    // By name `nightly` comes first, and fails.
+    night.wait_runs(&["failed", "succeeded"]);
+    assert!(daemon.log().contains("retry_in_ms="));
+    night.caretaker(&["status"]).succeeds().says("tried again in");
+    night.caretaker(&["job", "run", "nightly"]).succeeds();
+}
+
+#[test]
+fn what_waits_to_be_tried_again_can_be_cancelled() {
+    let (sandbox, database) = (Sandbox::new(), Postgres::shared().database());
+    let tools = flaky(&sandbox, 1);
+    let night = Night::of_postgres(sandbox, &database.url(), &tools.setting(), "");
+    let mut daemon = night.daemon();
+    daemon.wait_for("retry_in_ms=");
+    let id = night.sandbox.state_sql("SELECT id FROM runs;");
+    night.caretaker(&["job", "cancel", id.trim()]).succeeds().says("is not tried again");
+    assert_eq!(night.slots(), ["03-02 02:00 on_time 0 failed"]);
+    daemon.terminate();
+    let daemon = night.daemon();
+    assert!(!daemon.log().contains("is run again"), "{}", daemon.log());
+    assert_eq!(night.sandbox.runs(), ["failed"]);
+}
+
+#[test]
 fn what_cannot_be_cured_by_trying_again_is_not_tried_again() {
     let night = Night::new("retries = 5");
     std::fs::remove_file(night.sandbox.path("notes.db")).unwrap();

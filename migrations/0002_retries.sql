@@ -1,0 +1,2 @@
+-- When another attempt is due after a run that failed.
+ALTER TABLE runs ADD COLUMN retry_ms INTEGER;
