@@ -42,7 +42,8 @@ pub(super) fn drop_to_owner(state_dir: &Path) -> Result<Option<String>, CliError
 
 /// An error of a command that root gave, with a word on who it was that the system did not let do it (EACCES).
 pub(super) fn explain(error: CliError, became: &str) -> CliError {
-    if !error.message.contains("(os error 13)") {
+    // The system's words, and SQLite's; a server's are "permission denied for table …" and mean a role.
+    if !["(os error 13)", "permission denied: "].iter().any(|words| error.message.contains(words)) {
         return error;
     }
     let hint = format!("given as root, this command works as the user {became}, who owns the state directory");
