@@ -31,6 +31,7 @@ demo:
 	@$(TARGET)/release/caretaker demo
 
 test:
+	@[ "$$(id -u)" = 0 ] || echo 'make test: not root: the tests that mount, boot a small Debian or change their user will fail' >&2
 	@tests/install-dependencies
 	@$(MAKE) --no-print-directory lint
 	@tests/with-servers $(CARGO) test --locked

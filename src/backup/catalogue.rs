@@ -5,9 +5,9 @@ use jiff::Timestamp;
 
 use super::destination;
 use super::layout::object_key;
-use crate::config::{Config, StoreName};
+use crate::config::{Config, StoreKind, StoreName};
 use crate::run::Failure;
-use crate::state::{Backup, State};
+use crate::state::{Backup, CopyState, State};
 
 /// The event object that keeps a pin in the stores, so that a catalogue rebuilt from them knows it.
 const PINNED: &str = "events/pinned";
@@ -48,10 +48,19 @@ async fn in_every_store(backup: &Backup, config: &Config, event: Option<Bytes>) 
     failures
 }
 
-/// The stores that hold all of a backup, in the order in which they should be asked: local ones first.
-pub fn good_copy(backup: &Backup, config: &Config) -> Vec<StoreName> {
-    let mut names: Vec<StoreName> = backup.complete_in().filter_map(|store| store.parse().ok()).collect();
-    names.retain(|name| config.stores.contains_key(name));
-    names.sort_by_key(|name| !matches!(config.stores[name].kind, crate::config::StoreKind::Local(_)));
-    names
+/// The stores that a backup can be read from, in the order in which they should be asked: those that hold all of it, local
+/// ones first; last those whose copy was found bad, which may not be bad in what is wanted, or not any more.
+pub fn copies_to_read(backup: &Backup, config: &Config) -> Vec<StoreName> {
+    let mut copies: Vec<(bool, bool, StoreName)> = backup
+        .copies
+        .iter()
+        .filter(|copy| matches!(copy.state, CopyState::Complete | CopyState::Bad))
+        .filter_map(|copy| {
+            let name: StoreName = copy.store.parse().ok()?;
+            let remote = !matches!(config.stores.get(&name)?.kind, StoreKind::Local(_));
+            Some((copy.state == CopyState::Bad, remote, name))
+        })
+        .collect();
+    copies.sort();
+    copies.into_iter().map(|(_, _, name)| name).collect()
 }

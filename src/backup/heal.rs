@@ -1,5 +1,5 @@
-//! Partial backups completed: a store that has missed a backup gets it from one that has it, instead of from a new
-//! dump.
+//! Partial backups completed: a store that has missed a backup, or holds a bad copy of it, gets it from one that has it,
+//! instead of from a new dump.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::layout::{MANIFEST, object_key};
+use super::layout::{MANIFEST, folder, object_key};
 use super::{destination, prune, remains, retention};
 use crate::archive::manifest::Manifest;
 use crate::config::{BackupJob, Config, StoreName};
 use crate::run::{Failure, Limits, RunContext};
 use crate::state::{Backup, BackupState, CopyState, State, Verification};
-use crate::store::{self, Store};
+use crate::store::{self, ObjectKey, Store, StoreError};
 
 /// How long removing what a failed copy has left may take.
 const CLEAN_WITHIN: Duration = Duration::from_secs(20);
@@ -46,8 +46,24 @@ pub(super) fn can_be_completed(backup: &Backup) -> bool {
 }
 
 fn missing(backup: &Backup) -> impl Iterator<Item = &str> {
-    let absent = |state| matches!(state, CopyState::Missing | CopyState::Leftover);
-    backup.copies.iter().filter(move |copy| absent(copy.state)).map(|copy| copy.store.as_str())
+    let wanting = |state| matches!(state, CopyState::Missing | CopyState::Leftover | CopyState::Bad);
+    backup.copies.iter().filter(move |copy| wanting(copy.state)).map(|copy| copy.store.as_str())
+}
+
+fn holds_bad(backup: &Backup, store: &str) -> bool {
+    backup.copies.iter().any(|copy| copy.store == store && copy.state == CopyState::Bad)
+}
+
+/// Removes the segments of a former copy that go beyond those of its replacement: `cat` would take them for its own.
+async fn remove_segments(store: &dyn Store, key: &ObjectKey, first: usize) -> Result<(), StoreError> {
+    for number in u32::try_from(first).unwrap_or(u32::MAX).. {
+        let segment = key.segment(number);
+        if store.head(&segment).await?.is_none() {
+            break;
+        }
+        store.delete(&segment).await?;
+    }
+    Ok(())
 }
 
 /// Completes backups, with bounded patience: what could not be completed must not cost the run its new backup.
@@ -116,23 +132,35 @@ impl<'a> Healer<'a> {
                 }
             };
             let state = &self.context.state;
-            state.set_copy(&backup.id, to, CopyState::Writing, None, Timestamp::now()).await?;
+            if !holds_bad(backup, to) {
+                state.set_copy(&backup.id, to, CopyState::Writing, None, Timestamp::now()).await?;
+            }
             match self.watched(to, self.copy(backup, manifest, text, &source, target.as_ref())).await {
                 Ok(()) => {
                     state.set_copy(&backup.id, to, CopyState::Complete, None, Timestamp::now()).await?;
                     return Ok(from.to_owned());
                 }
                 Err(error) => {
-                    let cleaning = remains::remove(&backup.database, &backup.id, target.as_ref());
-                    let cleaning = tokio::time::timeout(CLEAN_WITHIN, cleaning);
-                    let cleaned = matches!(self.context.progress.beat_during(cleaning).await, Ok(Ok(())));
-                    let left = if cleaned { CopyState::Missing } else { CopyState::Leftover };
+                    let left = self.after_failure(backup, to, target.as_ref()).await;
                     state.set_copy(&backup.id, to, left, Some(&error.message), Timestamp::now()).await?;
                     failure = error;
                 }
             }
         }
         Err(failure)
+    }
+
+    /// Removes what a copy that failed has left, and says what is there now. What a bad copy holds is not removed: it may
+    /// be all that is left of some object.
+    async fn after_failure(&self, backup: &Backup, to: &str, target: &dyn Store) -> CopyState {
+        if holds_bad(backup, to) {
+            return CopyState::Bad;
+        }
+        let cleaning = tokio::time::timeout(CLEAN_WITHIN, remains::remove(&backup.database, &backup.id, target));
+        match self.context.progress.beat_during(cleaning).await {
+            Ok(Ok(())) => CopyState::Missing,
+            _ => CopyState::Leftover,
+        }
     }
 
     async fn copy(
@@ -144,13 +172,21 @@ impl<'a> Healer<'a> {
         to: &dyn Store,
     ) -> Result<(), Failure> {
         let progress = &self.context.progress;
+        let replaces = holds_bad(backup, to.name().as_str());
+        if replaces {
+            // Its state does not tell of an attempt that was cut off.
+            to.sweep(&folder(&backup.database, &backup.id)).await?;
+        }
         for object in &manifest.objects {
             let key = object_key(&backup.database, &backup.id, &object.name);
             let moved = |bytes: u64| {
                 progress.add_in(bytes);
                 progress.add_stored(bytes);
             };
-            store::copy(from, to, &key, object.bytes, Some(&object.sha256), &moved).await?;
+            let stored = store::copy(from, to, &key, object.bytes, Some(&object.sha256), &moved).await?;
+            if replaces {
+                remove_segments(to, &key, stored.segments.len()).await?;
+            }
         }
         let key = object_key(&backup.database, &backup.id, MANIFEST);
         Ok(to.put(&key, bytes::Bytes::copy_from_slice(text.as_bytes())).await?)

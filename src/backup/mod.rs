@@ -18,7 +18,7 @@ pub mod retention;
 mod sqlite;
 mod take;
 
-pub use catalogue::{good_copy, pin, unpin};
+pub use catalogue::{copies_to_read, pin, unpin};
 pub use job::{Job, manual_job, manual_lease};
 pub use layout::{MANIFEST, folder, object_key};
 pub use prune::{PruneError, PrunePlan, apply_prune, plan_prune};

@@ -78,7 +78,7 @@ async fn settle_copy(backup: &Backup, copy: CopyState, store: &Arc<dyn Store>, s
         return Ok(state.finish_delete(&backup.id, name).await?);
     }
     // Only what was being written may turn out to be complete. A leftover was given up, manifest or not: it was cut off
-    // in mid-clean-up, or a verification has found it bad.
+    // in mid-clean-up.
     let manifest = match copy {
         CopyState::Writing => store.get(&object_key(&backup.database, &backup.id, MANIFEST)).await?,
         _ => None,

@@ -139,6 +139,9 @@ pub(super) enum BackupCommand {
         /// Into this folder instead of the configured stores, and not into the catalogue
         #[arg(long, value_name = "DIR")]
         output: Option<PathBuf>,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
     },
     /// The backups, the newest first
     List {
@@ -147,7 +150,7 @@ pub(super) enum BackupCommand {
     },
     /// All that is known of a backup
     Show {
-        /// Its id, or enough of one end of it
+        /// Its id, or enough of one end of it, or `latest`
         id: String,
     },
     /// Download a backup and check every hash, and that the archive is readable to its end

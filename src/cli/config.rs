@@ -24,7 +24,11 @@ pub(super) fn init(dir: &Path, output: &Output) -> Result<Exit, CliError> {
     for path in &written {
         output.line(format!("wrote {}", path.display()));
     }
-    output.line("edit it, then: caretaker config check --online");
+    let option = match written.first() {
+        Some(path) if path != Path::new(DEFAULT_PATH) => format!("--config {} ", path.display()),
+        _ => String::new(),
+    };
+    output.line(format!("edit it, then: caretaker {option}config check --online"));
     output.json(&json!({"written": written}));
     Ok(Exit::Done)
 }
@@ -32,11 +36,7 @@ pub(super) fn init(dir: &Path, output: &Output) -> Result<Exit, CliError> {
 /// Loads the configuration; all its errors at once otherwise. Warnings go to standard error only for `config check` and
 /// the daemon: every other command would repeat them.
 pub(super) fn load(global: &Global, output: &Output) -> Result<Loaded, CliError> {
-    crate::config::load(&LoadOptions::from_process(global.config.clone())).map_err(|found| {
-        let missing = global.config.is_none() && !Path::new(DEFAULT_PATH).exists();
-        let error = rejected(&found, output);
-        if missing { error.hint("write one with `caretaker init`, or name one with --config PATH") } else { error }
-    })
+    crate::config::load(&LoadOptions::from_process(global.config.clone())).map_err(|found| rejected(&found, output))
 }
 
 fn rejected(found: &[Diagnostic], output: &Output) -> CliError {

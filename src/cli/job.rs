@@ -85,10 +85,7 @@ fn list(scene: &Scene<'_>) -> Result<Exit, CliError> {
 async fn start(name: &str, retries: u32, dry_run: bool, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let job = scene.job(name)?;
     if dry_run {
-        let plan = job.job.plan().await?;
-        scene.output.line(&plan.text);
-        scene.output.json(&plan.value);
-        return Ok(Exit::Done);
+        return planned(job.job.as_ref(), scene).await;
     }
     let state = scene.state().await?;
     let report = supervised(scene, &job.name, |request, cancel| {
@@ -97,6 +94,14 @@ async fn start(name: &str, retries: u32, dry_run: bool, scene: &Scene<'_>) -> Re
     })
     .await;
     told(&job.name, report, scene)
+}
+
+/// Says what a run would do.
+pub(super) async fn planned(job: &dyn Job, scene: &Scene<'_>) -> Result<Exit, CliError> {
+    let plan = job.plan().await?;
+    scene.output.line(&plan.text);
+    scene.output.json(&plan.value);
+    Ok(Exit::Done)
 }
 
 /// Tries until it succeeds, cannot be cured by trying again, or has been tried often enough.

@@ -64,7 +64,7 @@ fn run(cli: &Cli, output: &Output) -> Result<Exit, CliError> {
     if let Command::Demo = &cli.command {
         return runtime()?.block_on(demo::run(output));
     }
-    let config = settled(cli, is_daemon, output)?;
+    let (config, became) = settled(cli, is_daemon, output)?;
     let runtime = runtime()?;
     let done = runtime.block_on(async {
         let scene = scene::Scene::new(config, &cli.global, output);
@@ -81,14 +81,18 @@ fn run(cli: &Cli, output: &Output) -> Result<Exit, CliError> {
     });
     // Blocking reads of a source that hangs must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
-    done
+    match became {
+        Some(user) => done.map_err(|error| user::explain(error, &user)),
+        None => done,
+    }
 }
 
-/// The configuration, read as the user who is to work with it. The rest of what was loaded ends here: it is large where
+/// The configuration, read as the user who is to work with it, and that user if it is not the one who asked. The rest of what was loaded ends here: it is large where
 /// there are many jobs.
-fn settled(cli: &Cli, is_daemon: bool, output: &Output) -> Result<Config, CliError> {
+fn settled(cli: &Cli, is_daemon: bool, output: &Output) -> Result<(Config, Option<String>), CliError> {
     let mut loaded = config::load(&cli.global, output)?;
-    if user::drop_to_owner(&loaded.config.daemon.state_dir)? {
+    let became = user::drop_to_owner(&loaded.config.daemon.state_dir)?;
+    if became.is_some() {
         // Once more: defaults and warnings depend on who reads.
         loaded = config::load(&cli.global, output)?;
     }
@@ -97,7 +101,7 @@ fn settled(cli: &Cli, is_daemon: bool, output: &Output) -> Result<Config, CliErr
             tracing::warn!("{warning}");
         }
     }
-    Ok(loaded.config)
+    Ok((loaded.config, became))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {

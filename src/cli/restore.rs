@@ -14,7 +14,11 @@ use super::output::{age, bytes};
 use super::progress;
 use super::scene::Scene;
 use crate::archive::codec::Identities;
-use crate::restore::{Comparison, RestoreContext, RestorePlan, Trouble, choose, parse_target, plan, restore};
+use crate::backup::copies_to_read;
+use crate::restore::{
+    BackupSource, Comparison, CopyReport, RestoreContext, RestorePlan, Restored, Target, Trouble, parse_target, plan,
+    record, restore,
+};
 use crate::run::{Failure, Progress};
 use crate::state::{Backup, BackupFilter, State};
 
@@ -27,63 +31,105 @@ pub(super) async fn run(arguments: &RestoreArgs, scene: &Scene<'_>) -> Result<Ex
     }
     let target =
         parse_target(&arguments.into, &scene.config).map_err(|error| CliError { exit: Exit::Usage, ..error.into() })?;
-    let (source, passed_over) = choose(&backup, &scene.config).await?;
-    for remark in &passed_over {
-        scene.output.remark(remark);
-    }
     let staging = staging(&state)?;
-    let (cancel, progress) = (CancellationToken::new(), Arc::new(Progress::default()));
-    let context = RestoreContext {
-        config: &scene.config,
-        identities: identities(arguments.identity.as_deref())?,
-        staging: staging.path(),
-        progress: Arc::clone(&progress),
-        cancel: cancel.clone(),
-    };
-    let planned = plan(&source, &target, &context).await?;
-    show(&planned, scene);
-    if let Some(first) = planned.occupied.first() {
-        if arguments.dry_run {
-            scene.output.json(&json!({"plan": planned, "refused": true}));
+    let identities = identities(arguments.identity.as_deref())?;
+    // One copy after the other until one is good. Of what failed, that a copy is bad counts most.
+    let (mut failed, mut confirmed): (Option<Trouble>, _) = (None, arguments.yes);
+    for store in copies_to_read(&backup, &scene.config) {
+        let context = RestoreContext {
+            config: &scene.config,
+            identities: identities.clone(),
+            staging: staging.path(),
+            progress: Arc::new(Progress::default()),
+            cancel: CancellationToken::new(),
+        };
+        let trouble = match BackupSource::open(&backup, &store, &scene.config).await {
+            Err(trouble) => trouble,
+            Ok(source) => {
+                let planned = plan(&source, &target, &context).await?;
+                if failed.is_some() && !planned.occupied.is_empty() {
+                    // What the failed attempt could not take back.
+                    break;
+                }
+                if !show(&planned, arguments.dry_run, scene)? {
+                    return Ok(Exit::Done);
+                }
+                confirm(&format!("restore {} into {}", planned.backup, planned.target), confirmed || planned.creates)?;
+                confirmed = true;
+                match watched(&source, &target, &planned, &context, scene).await? {
+                    Ok(restored) => return Ok(tell(&planned, &restored, scene)),
+                    Err(trouble) => trouble,
+                }
+            }
+        };
+        let is_bad = matches!(trouble, Trouble::Bad(_));
+        let failure = trouble.clone().failure();
+        if is_bad && !arguments.dry_run {
+            record(&backup, &[CopyReport::bad(&store, failure.clone())], &state).await?;
         }
-        return Err(CliError::refused(format!("the target is not empty: {first}"))
-            .hint("name a new database or file; Caretaker never overwrites one"));
+        if let Trouble::Unseen(_) = trouble {
+            return Err(failure.into());
+        }
+        let bad = if is_bad { scene.output.bad("BAD") } else { scene.output.warn("not restored") };
+        scene.output.remark(format!("{bad} {} in {store}: {}", backup.id, failure.message));
+        if is_bad || failed.is_none() {
+            failed = Some(trouble);
+        }
     }
-    if arguments.dry_run {
-        scene.output.json(&json!({"plan": planned}));
-        return Ok(Exit::Done);
-    }
-    confirm(&format!("restore {} into {}", planned.backup, planned.target), arguments.yes || planned.creates)?;
-    let (_keep, watched) = tokio::sync::watch::channel(Some(progress));
-    let bar = progress::show(scene.output, "restore", watched);
+    Err(none_restored(&backup, failed))
+}
+
+/// Restores with a bar, until a signal comes.
+async fn watched(
+    source: &BackupSource,
+    target: &Target,
+    planned: &RestorePlan,
+    context: &RestoreContext<'_>,
+    scene: &Scene<'_>,
+) -> Result<Result<Restored, Trouble>, CliError> {
+    let (_keep, progress) = tokio::sync::watch::channel(Some(Arc::clone(&context.progress)));
+    let bar = progress::show(scene.output, "restore", progress);
+    let cancel = &context.cancel;
     let signals = progress::cancel_on_signal(cancel.clone());
     let done = tokio::select! {
-        done = restore(&source, &target, &planned, &context) => done,
+        done = restore(source, target, planned, context) => done,
         () = async { cancel.cancelled().await; tokio::time::sleep(std::time::Duration::from_secs(20)).await } => {
             Err(Failure::new("cancelled").into())
         }
     };
     signals.abort();
     bar.finish().await;
-    let restored = match done {
-        Err(_) if cancel.is_cancelled() => {
-            return Err(CliError { exit: Exit::Interrupted, ..CliError::failed("cancelled") });
-        }
-        Ok(restored) => restored,
-        Err(Trouble::Unseen(failure)) => return Err(failure.into()),
-        Err(Trouble::Bad(failure)) => {
-            let hint =
-                format!("`caretaker backup verify {}` looks at every copy and gives the bad ones up", planned.backup);
-            let hint = failure.hint.map_or(hint.clone(), |first| format!("{first}; {hint}"));
-            return Err(CliError { exit: Exit::Found, hint: Some(hint), ..CliError::failed(failure.message) });
-        }
+    match done {
+        Err(_) if cancel.is_cancelled() => Err(CliError { exit: Exit::Interrupted, ..CliError::failed("cancelled") }),
+        done => Ok(done),
+    }
+}
+
+fn none_restored(backup: &Backup, failed: Option<Trouble>) -> CliError {
+    let Some(trouble) = failed else {
+        return CliError::failed(format!("no configured store holds {} whole", backup.id))
+            .hint("`caretaker backup show` tells what each store holds");
     };
+    let is_bad = matches!(trouble, Trouble::Bad(_));
+    let failure = trouble.failure();
+    if !is_bad {
+        return failure.into();
+    }
+    let hint = format!(
+        "`caretaker backup list` shows other backups, `caretaker backup verify {}` looks at every copy again",
+        backup.id
+    );
+    let hint = failure.hint.map_or(hint.clone(), |first| format!("{first}; {hint}"));
+    CliError { exit: Exit::Found, hint: Some(hint), ..CliError::failed(failure.message) }
+}
+
+fn tell(planned: &RestorePlan, restored: &Restored, scene: &Scene<'_>) -> Exit {
     for warning in &restored.warnings {
         scene.output.line(format!("{} {warning}", scene.output.warn("warning:")));
     }
     show_comparison(&restored.comparison, scene);
     scene.output.json(&json!({"plan": planned, "result": restored}));
-    Ok(if restored.comparison.same { Exit::Done } else { Exit::Found })
+    if restored.comparison.same { Exit::Done } else { Exit::Found }
 }
 
 /// The backup of this id, or the newest complete one.
@@ -120,7 +166,8 @@ pub(super) fn identities(path: Option<&Path>) -> Result<Identities, CliError> {
     Identities::parse(&SecretString::from(text)).map_err(|error| CliError { exit: Exit::Usage, ..error.into() })
 }
 
-fn show(plan: &RestorePlan, scene: &Scene<'_>) {
+/// Shows the plan; refuses a target that is not empty. Whether it is to be carried out.
+fn show(plan: &RestorePlan, dry_run: bool, scene: &Scene<'_>) -> Result<bool, CliError> {
     let output = scene.output;
     output.line(format!("backup  {} from store {}", output.strong(&plan.backup), plan.store));
     let old = age(plan.snapshot_at, jiff::Timestamp::now());
@@ -133,6 +180,18 @@ fn show(plan: &RestorePlan, scene: &Scene<'_>) {
     }
     for warning in &plan.warnings {
         output.line(format!("{} {warning}", output.warn("warning:")));
+    }
+    let refused = plan.occupied.first();
+    if dry_run {
+        output.json(&match refused {
+            Some(_) => json!({"plan": plan, "refused": true}),
+            None => json!({"plan": plan}),
+        });
+    }
+    match refused {
+        Some(first) => Err(CliError::refused(format!("the target is not empty: {first}"))
+            .hint("name a new database or file; Caretaker never overwrites one")),
+        None => Ok(!dry_run),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::args::Global;
 use super::exit::CliError;
 use super::output::Output;
-use crate::config::{Config, DatabaseName, suggest};
+use crate::config::{Config, DatabaseName, StoreName, suggest};
 use crate::jobs::{Registered, registry};
 use crate::state::{Backup, State};
 
@@ -47,6 +47,14 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// The store of this name.
+    pub(super) fn store(&self, name: &str) -> Result<StoreName, CliError> {
+        match self.config.stores.keys().find(|known| known.as_str() == name) {
+            Some(known) => Ok(known.clone()),
+            None => Err(unknown("store", name, self.config.stores.keys().map(StoreName::as_str))),
+        }
+    }
+
     /// The backup of this id, or of the only one that begins or ends so.
     pub(super) async fn backup(&self, state: &State, id: &str) -> Result<Backup, CliError> {
         match state.backup(id).await? {
@@ -61,6 +69,9 @@ fn unknown<'n>(what: &str, name: &str, known: impl Iterator<Item = &'n str> + Cl
     let error = CliError::usage(format!("unknown {what} `{name}`"));
     match suggest(name, known.clone()) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint(format!("known: {}", known.collect::<Vec<_>>().join(", "))),
+        None => match known.collect::<Vec<_>>().join(", ") {
+            none if none.is_empty() => error.hint(format!("the configuration has no {what}")),
+            known => error.hint(format!("known: {known}")),
+        },
     }
 }

@@ -1,7 +1,7 @@
 //! `caretaker init`: writes the starter configuration.
 
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::fault::Fault;
@@ -49,13 +49,16 @@ pub fn init(folder: &Path) -> Result<Vec<PathBuf>, InitError> {
         move |source| InitError::Write { path, source }
     };
     std::fs::create_dir_all(folder).map_err(failed(folder))?;
-    // Readable by the service's group, which the package sets, and by nobody else.
+    // Readable by the service's group, which owns the folder that a package makes, and by nobody else.
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o640).open(&path);
     let mut file = match file {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(InitError::Exists { path }),
         Err(error) => return Err(failed(&path)(error)),
     };
+    let group = std::fs::metadata(folder).map_err(failed(folder))?.gid();
+    // Nobody but root may be allowed to; then the group is that of the one who asks.
+    let _ = std::os::unix::fs::fchown(&file, None, Some(group));
     if let Err(error) = file.write_all(STARTER.as_bytes()).and_then(|()| file.sync_all()) {
         // Half a file would stand in the way of the next attempt.
         let _ = std::fs::remove_file(&path);

@@ -369,6 +369,9 @@ fn defaults_are_those_of_the_documentation() {
     assert_eq!((job.catch_up, job.timezone.iana_name()), (CatchUp::Once, Some("UTC")));
     assert_eq!((config.daemon.max_concurrent_runs, config.daemon.drain_timeout.as_secs()), (2, 90));
     assert!(config.daemon.state_dir.is_absolute() && config.daemon.state_dir.ends_with("caretaker-state"));
+    // A command in a shell means the state that the unit's daemon works with.
+    let system = load_all(&[("/etc/caretaker/caretaker.toml", BASE)], &[]).unwrap().config;
+    assert_eq!(system.daemon.state_dir.to_str(), Some("/var/lib/caretaker"));
     let text = "[stores.s]\nkind = \"s3\"\nbucket = \"b\"\nprefix = \"p\"\nendpoint = \"https://h:9000/\"\n";
     let config = load_one(text).unwrap().config;
     let StoreKind::S3(s3) = &config.stores.values().next().unwrap().kind else { panic!() };

@@ -3,6 +3,7 @@
 
 mod compare;
 mod postgres;
+mod record;
 mod source;
 mod sqlite;
 mod target;
@@ -10,7 +11,8 @@ mod trouble;
 mod verify;
 
 pub use compare::{Comparison, TableComparison};
-pub use source::{BackupSource, choose};
+pub use record::record;
+pub use source::BackupSource;
 pub use target::{Target, TargetError, parse_target};
 pub use trouble::Trouble;
 pub use verify::{CopyReport, verify_copy};

@@ -96,6 +96,11 @@ pub(super) async fn restore(
             let failure = Failure::new(format!("the target is not empty any more: {first}"));
             return Err(Failure { refused: Some(Refusal::Safety), ..failure }.into());
         }
+        // What is in it by then cannot be told from what is to stay, so nothing is written before every byte is proven.
+        context.progress.phase("verify");
+        context.progress.expect(2 * source.data()?.bytes);
+        let drain = |reader: &mut dyn Read| std::io::copy(reader, &mut std::io::sink());
+        source.read(source.data()?, &context.identities, &context.progress, &context.cancel, drain).await?;
     }
     let loaded = load(source, server, context, &mut warnings).await;
     if let Err(trouble) = loaded {
@@ -162,7 +167,7 @@ async fn load(
 ) -> Result<(), Trouble> {
     context.progress.phase("restore");
     let data = source.data()?;
-    context.progress.expect(data.bytes);
+    context.progress.expect(context.progress.view().bytes_in + data.bytes);
     let mut reservation = server.reserve(2).await?;
     let mut connection = server.connect_with(reservation.take()?, "restore").await?;
     let identity = connection.identify().await?;

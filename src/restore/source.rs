@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::trouble::{self, Trouble};
 use crate::archive::codec::{CodecError, Decoded, Decoder, Identities, ObjectName};
 use crate::archive::manifest::{FORMAT_VERSION, Manifest, Object};
-use crate::backup::{MANIFEST, good_copy, object_key};
+use crate::backup::{MANIFEST, object_key};
 use crate::config::{Config, StoreName};
 use crate::run::{Failure, Progress};
 use crate::state::Backup;
@@ -27,34 +27,19 @@ pub struct BackupSource {
     pub store: Arc<dyn Store>,
 }
 
-/// Opens a backup in the first store that has it whole; says of each other why not.
-pub async fn choose(backup: &Backup, config: &Config) -> Result<(BackupSource, Vec<String>), Failure> {
-    let mut passed_over = Vec::new();
-    let mut last = None;
-    for name in good_copy(backup, config) {
-        match BackupSource::open(backup, &name, config).await {
-            Ok(source) => return Ok((source, passed_over)),
-            Err(trouble) => {
-                let failure = trouble.failure();
-                passed_over.push(format!("not taken from {name}: {}", failure.message));
-                last = Some(failure);
-            }
-        }
-    }
-    Err(last.unwrap_or_else(|| {
-        Failure::new(format!("no configured store holds {} whole", backup.id)).hint("`caretaker backup show` tells why")
-    }))
-}
-
 impl BackupSource {
     /// Opens a backup in this store.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Bad`]: its manifest is gone from there, or is not its manifest.
     pub async fn open(backup: &Backup, name: &StoreName, config: &Config) -> Result<Self, Trouble> {
         let settings =
             config.stores.get(name).ok_or_else(|| Failure::new(format!("store {name} is not in the configuration")))?;
-        let store = store::open(settings).await?;
+        let store = store::open(settings).await.map_err(trouble::of_store)?;
         let key = object_key(&backup.database, &backup.id, MANIFEST);
         let missing = || Trouble::bad(format!("store {name} has no {key}: the backup is gone from there"));
-        let bytes = store.get(&key).await?.ok_or_else(missing)?;
+        let bytes = store.get(&key).await.map_err(trouble::of_store)?.ok_or_else(missing)?;
         let manifest = read_manifest(&bytes).map_err(|trouble| {
             trouble.map(|why| Failure { message: format!("{key} in store {name}: {}", why.message), ..why })
         })?;

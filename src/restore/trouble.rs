@@ -1,4 +1,4 @@
-//! Why a backup's bytes could not be had: two very different things.
+//! Why a backup's bytes could not be had: very different things.
 
 use crate::archive::codec::CodecError;
 use crate::run::Failure;
@@ -9,8 +9,9 @@ use crate::store::{StoreError, StoreErrorKind};
 pub enum Trouble {
     /// They were had, and are not those of the manifest: this copy is bad.
     Bad(Failure),
-    /// They were not had: the store did not answer, a key or a tool is missing, this machine has no space. That says
-    /// nothing about the copy.
+    /// They were not had because the store did not give them. That says nothing about the copy, and another store may.
+    Unreachable(Failure),
+    /// They were not had for a reason that no other copy cures: a key or a tool is missing, this machine has no space.
     Unseen(Failure),
 }
 
@@ -23,7 +24,7 @@ impl Trouble {
     /// What is told of it.
     pub fn failure(self) -> Failure {
         match self {
-            Self::Bad(failure) | Self::Unseen(failure) => failure,
+            Self::Bad(failure) | Self::Unreachable(failure) | Self::Unseen(failure) => failure,
         }
     }
 
@@ -31,6 +32,7 @@ impl Trouble {
     pub(super) fn map(self, change: impl FnOnce(Failure) -> Failure) -> Self {
         match self {
             Self::Bad(failure) => Self::Bad(change(failure)),
+            Self::Unreachable(failure) => Self::Unreachable(change(failure)),
             Self::Unseen(failure) => Self::Unseen(change(failure)),
         }
     }
@@ -46,7 +48,7 @@ impl<T: Into<Failure>> From<T> for Trouble {
 pub(super) fn of_store(error: StoreError) -> Trouble {
     match error.kind {
         StoreErrorKind::NoObject | StoreErrorKind::Mismatch(_) => Trouble::Bad(error.into()),
-        _ => Trouble::Unseen(error.into()),
+        _ => Trouble::Unreachable(error.into()),
     }
 }
 

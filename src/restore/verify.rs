@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::source::BackupSource;
 use super::{RestoreContext, Trouble};
 use crate::archive::manifest::Object;
-use crate::config::SqliteCheck;
+use crate::config::{SqliteCheck, StoreName};
 use crate::database::postgres::ProcessErrorKind as Kind;
 use crate::database::{postgres, sqlite};
 use crate::run::Failure;
@@ -18,7 +18,7 @@ use crate::run::Failure;
 pub struct CopyReport {
     /// The store.
     pub store: String,
-    /// Sizes and hashes of all objects are those of the manifest.
+    /// Sizes and hashes of all objects are those of the manifest, as far as they were looked at.
     pub hashes: bool,
     /// The archive was read to its end, by what: `pg_restore …`, `integrity_check`; `None`: it was not looked into.
     pub readable: Option<String>,
@@ -29,6 +29,19 @@ pub struct CopyReport {
 }
 
 impl CopyReport {
+    /// Nothing found yet.
+    fn new(store: &StoreName) -> Self {
+        let store = store.to_string();
+        Self { store, hashes: true, readable: None, problems: Vec::new(), remarks: Vec::new() }
+    }
+
+    /// Of a copy whose bytes are not those of the manifest.
+    pub fn bad(store: &StoreName, found: Failure) -> Self {
+        let mut report = Self::new(store);
+        report.is_bad(found);
+        report
+    }
+
     /// Whether nothing is wrong.
     pub fn is_good(&self) -> bool {
         self.problems.is_empty()
@@ -40,10 +53,17 @@ impl CopyReport {
     }
 }
 
+/// What a tool says of an archive whose bytes are those of the manifest.
+enum Reading {
+    /// Read to its end, by this.
+    Whole(String),
+    /// It is damaged, and so it is in every copy.
+    Damaged(Failure),
+}
+
 /// Verifies one copy. An error means that it could not be looked at; what is wrong with it stands in the report.
 pub async fn verify_copy(source: &BackupSource, context: &RestoreContext<'_>) -> Result<CopyReport, Failure> {
-    let store = source.store.name().to_string();
-    let mut report = CopyReport { store, hashes: true, readable: None, problems: Vec::new(), remarks: Vec::new() };
+    let mut report = CopyReport::new(source.store.name());
     let mut unseen = None;
     for object in &source.manifest.objects {
         let outcome = if object.name.ends_with(".age") && context.identities.is_empty() {
@@ -60,10 +80,12 @@ pub async fn verify_copy(source: &BackupSource, context: &RestoreContext<'_>) ->
             source.read(object, &context.identities, &context.progress, &context.cancel, drain).await.map(|_| None)
         };
         match outcome {
-            Ok(readable) => report.readable = readable.or(report.readable),
+            Ok(Some(Reading::Whole(by))) => report.readable = Some(by),
+            Ok(Some(Reading::Damaged(found))) => report.problems.push(found.message),
+            Ok(None) => {}
             Err(_) if context.cancel.is_cancelled() => return Err(Failure::new("cancelled")),
             // What could not be looked at has not shown a bad backup.
-            Err(Trouble::Unseen(failure)) if failure.retryable => {
+            Err(Trouble::Unreachable(failure)) => {
                 unseen.get_or_insert(failure);
                 break;
             }
@@ -89,7 +111,7 @@ async fn check_stored(source: &BackupSource, object: &Object, context: &RestoreC
 }
 
 /// PostgreSQL: pg_restore turns the whole archive into SQL and throws it away.
-async fn archive(source: &BackupSource, object: &Object, context: &RestoreContext<'_>) -> Result<String, Trouble> {
+async fn archive(source: &BackupSource, object: &Object, context: &RestoreContext<'_>) -> Result<Reading, Trouble> {
     context.progress.phase("verify");
     let writer = writer_major(source);
     let bindir = context.config.daemon.pg_bindir.as_deref();
@@ -108,24 +130,27 @@ async fn archive(source: &BackupSource, object: &Object, context: &RestoreContex
     let (read, checked) = tokio::join!(read, check.wait());
     read?;
     match checked {
-        Ok(_) => Ok(tool.version),
-        Err(error) => Err(match error.kind {
+        Ok(_) => Ok(Reading::Whole(tool.version)),
+        Err(error) => match error.kind {
             // About this machine, not about the archive.
-            Kind::NotStarted | Kind::Killed | Kind::NoSpace(_) | Kind::VersionMismatch(_) => Trouble::from(error),
-            _ => Trouble::Bad(error.into()),
-        }),
+            Kind::NotStarted | Kind::Killed | Kind::NoSpace(_) | Kind::VersionMismatch(_) => Err(error.into()),
+            _ => Ok(Reading::Damaged(error.into())),
+        },
     }
 }
 
 /// SQLite: staged and checked in full.
-async fn database(source: &BackupSource, object: &Object, context: &RestoreContext<'_>) -> Result<String, Trouble> {
+async fn database(source: &BackupSource, object: &Object, context: &RestoreContext<'_>) -> Result<Reading, Trouble> {
     let staged = super::sqlite::stage(source, object, context).await?;
     context.progress.phase("check");
     let found = sqlite::check(staged.path(), SqliteCheck::Full, &context.cancel).await?;
     let damage: Vec<_> = found.findings.iter().filter(|finding| finding.check != "foreign_key_check").collect();
     match damage.first() {
-        None => Ok("integrity_check".to_owned()),
-        Some(first) => Err(Trouble::bad(format!("{}: {} ({} findings)", object.name, first.text, found.total))),
+        None => Ok(Reading::Whole("integrity_check".to_owned())),
+        Some(first) => {
+            let text = format!("{}: {} ({} findings)", object.name, first.text, found.total);
+            Ok(Reading::Damaged(Failure::new(text)))
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use std::path::Path;
 use caretaker::config::{self, Diagnostic, LoadOptions, Loaded, PostgresTarget};
 use caretaker::config::{DatabaseKind, Severity};
 
+use crate::support::{Sandbox, patient, run};
+
 fn load(path: &Path) -> Result<Loaded, Vec<Diagnostic>> {
     config::load(&LoadOptions { path: Some(path.to_owned()), ..LoadOptions::default() })
 }
@@ -153,4 +155,18 @@ fn a_url_file_gives_the_database_and_its_password() {
     // Rotated: no restart needed.
     fs::write(&url, "postgresql://app:second@db.example.net/shop\n").unwrap();
     assert_eq!(password.read().unwrap().expose_secret(), "second");
+}
+
+#[test]
+fn init_writes_a_valid_configuration_once_and_says_how_to_check_it() {
+    let sandbox = Sandbox::new();
+    let init = |folder: &str| run(sandbox.bare_command().args(["init", folder]), b"", patient());
+    init("new/folder").succeeds().says("--config new/folder/caretaker.toml config check");
+    let written = sandbox.path("new/folder/caretaker.toml");
+    assert_eq!(fs::metadata(&written).unwrap().permissions().mode() & 0o777, 0o640);
+    let check = ["--config", "new/folder/caretaker.toml", "config", "check"];
+    run(sandbox.bare_command().args(check), b"", patient()).succeeds().says("configuration is good");
+    fs::write(&written, "# mine\n").unwrap();
+    init("new/folder").exits(3).complains("exists already");
+    assert_eq!(fs::read_to_string(&written).unwrap(), "# mine\n");
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::support::{Daemon, Night, Sandbox, patient, run, until};
+use crate::support::{Daemon, Night, Postgres, Sandbox, Tools, nightly, patient, run, until};
 
 fn configure(sandbox: &Sandbox, job: &str, more: &str) {
     sandbox.configure(&format!(
@@ -135,4 +135,24 @@ fn a_command_given_as_root_becomes_the_owner_of_the_state_directory() {
         let owners = owners(&folder);
         assert!(owners.len() > 3 && owners.iter().all(|(owner, _)| *owner == user), "{owners:?}");
     }
+}
+
+#[test]
+fn a_command_given_as_root_has_the_home_of_the_user_it_becomes() {
+    assert!(rustix::process::geteuid().is_root(), "this takes root: run `make test` as root");
+    let (sandbox, database) = (Sandbox::new(), Postgres::shared().database());
+    let tools = Tools::with_dump(&sandbox, "echo \"at home in $HOME\" >&2; exit 1");
+    sandbox.configure_daemon(&tools.setting(), &nightly("app", &database.url(), &["local"], ""));
+    fs::set_permissions(sandbox.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    for path in ["state", "store"] {
+        chown(sandbox.path(path), Some(1), Some(1)).unwrap();
+    }
+    let daemon = run(Command::new("getent").args(["passwd", "1"]), b"", patient()).succeeds();
+    let home = daemon.stdout.split(':').nth(5).unwrap().to_owned();
+    sandbox.caretaker(&["job", "run", "nightly"]).exits(1).complains(&format!("at home in {home}"));
+
+    // What that user may not do is told with its name. The database's folder is root's.
+    sandbox.sqlite("notes.db", 1);
+    configure(&sandbox, "nightly", "");
+    sandbox.caretaker(&["backup", "now", "notes"]).exits(1).complains("as the user daemon");
 }

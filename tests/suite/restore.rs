@@ -1,5 +1,6 @@
 //! Backups verified and restored through the binary.
 
+mod copies;
 mod postgres;
 mod sqlite;
 mod verify;

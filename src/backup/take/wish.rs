@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::archive::codec::{EncodeSpec, Recipient, object_name};
 use crate::backup::{postgres, sqlite};
-use crate::config::{BackupJob, Config, Database, DatabaseKind};
+use crate::config::{BackupJob, Config, Database, DatabaseKind, StoreKind, StoreName};
 use crate::database::Servers;
 use crate::run::{Failure, PlanView};
 
@@ -28,6 +28,14 @@ impl Wish<'_> {
             .ok_or_else(|| Failure::new(format!("database {} is not in the configuration", self.settings.database)))
     }
 
+    /// A store as a person knows it: the one made for `--output` by its folder.
+    fn place(&self, name: &StoreName) -> String {
+        match self.config.stores.get(name).map(|store| &store.kind) {
+            Some(StoreKind::Local(local)) if !self.catalogued => local.path.display().to_string(),
+            _ => name.to_string(),
+        }
+    }
+
     pub(super) fn encode_spec(&self) -> Result<EncodeSpec, Failure> {
         let recipients =
             self.settings.encrypt_to.iter().map(|key| key.parse::<Recipient>()).collect::<Result<_, _>>()?;
@@ -43,7 +51,7 @@ pub(in crate::backup) async fn plan(wish: &Wish<'_>) -> Result<PlanView, Failure
         DatabaseKind::Postgres(_) => ("data.dump", postgres::plan(wish).await?),
         DatabaseKind::Sqlite(target) => ("data.db", sqlite::plan(&target.path).await?),
     };
-    let stores: Vec<String> = wish.settings.stores.iter().map(ToString::to_string).collect();
+    let stores: Vec<String> = wish.settings.stores.iter().map(|name| wish.place(name)).collect();
     let object = object_name(base, spec.compression, !spec.recipients.is_empty());
     value["database"] = json!(wish.settings.database.as_str());
     value["stores"] = json!(stores);

@@ -18,7 +18,9 @@ use crate::state::Backup;
 
 pub(in crate::cli) async fn run(command: &BackupCommand, scene: &Scene<'_>) -> Result<Exit, CliError> {
     match command {
-        BackupCommand::Now { database, output } => now::now(database, output.as_deref(), scene).await,
+        BackupCommand::Now { database, output, dry_run } => {
+            now::now(database, output.as_deref(), *dry_run, scene).await
+        }
         BackupCommand::List { database } => list::list(database.as_deref(), scene).await,
         BackupCommand::Show { id } => show::show(id, scene).await,
         BackupCommand::Verify { id, database, store, identity } => {

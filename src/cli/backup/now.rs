@@ -12,9 +12,17 @@ use crate::cli::output::bytes;
 use crate::cli::scene::Scene;
 use crate::run::{Job, execute};
 
-pub(super) async fn now(database: &str, output: Option<&Path>, scene: &Scene<'_>) -> Result<Exit, CliError> {
+pub(super) async fn now(
+    database: &str,
+    output: Option<&Path>,
+    dry_run: bool,
+    scene: &Scene<'_>,
+) -> Result<Exit, CliError> {
     let database = scene.database(database)?;
     let job = backup::manual_job(&scene.config, &database, output)?;
+    if dry_run {
+        return job::planned(&job, scene).await;
+    }
     let state = scene.state().await?;
     let name = job.name();
     let job = Arc::new(job);

@@ -6,12 +6,13 @@ use super::list::value;
 use super::manifest;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::{bytes, utc};
+use crate::cli::restore;
 use crate::cli::scene::Scene;
 use crate::state::Verification;
 
 pub(super) async fn show(id: &str, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let state = scene.state().await?;
-    let backup = scene.backup(&state, id).await?;
+    let backup = restore::find(id, None, scene, &state).await?;
     let manifest = manifest(&backup);
     let output = scene.output;
     let mut json = value(&backup);

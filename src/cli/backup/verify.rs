@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -11,9 +10,9 @@ use crate::backup;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::scene::Scene;
 use crate::cli::{progress, restore};
-use crate::restore::{BackupSource, CopyReport, RestoreContext, Trouble, verify_copy};
+use crate::restore::{BackupSource, CopyReport, RestoreContext, Trouble, record, verify_copy};
 use crate::run::{Failure, Progress};
-use crate::state::{Backup, CopyState, State, Verification};
+use crate::state::Backup;
 
 pub(super) async fn verify(
     id: &str,
@@ -24,12 +23,17 @@ pub(super) async fn verify(
 ) -> Result<Exit, CliError> {
     let state = scene.state().await?;
     let backup = restore::find(id, database, scene, &state).await?;
-    let mut stores = backup::good_copy(&backup, &scene.config);
+    let mut stores = backup::copies_to_read(&backup, &scene.config);
     if let Some(store) = store {
-        stores.retain(|name| name.as_str() == store);
+        let store = scene.store(store)?;
+        stores.retain(|name| *name == store);
     }
     if stores.is_empty() {
-        return Err(CliError::failed(format!("no configured store holds {} whole", backup.id)));
+        let text = match store {
+            Some(store) => format!("store {store} holds no copy of {}", backup.id),
+            None => format!("no configured store holds {} whole", backup.id),
+        };
+        return Err(CliError::failed(text).hint("`caretaker backup show` tells what each store holds"));
     }
     let staging = restore::staging(&state)?;
     let (cancel, progress) = (CancellationToken::new(), Arc::new(Progress::default()));
@@ -48,14 +52,8 @@ pub(super) async fn verify(
     for name in &stores {
         let verified = match BackupSource::open(&backup, name, &scene.config).await {
             Ok(source) => verify_copy(&source, &context).await,
-            Err(Trouble::Unseen(failure)) => Err(failure),
-            Err(Trouble::Bad(failure)) => Ok(CopyReport {
-                store: name.to_string(),
-                hashes: false,
-                readable: None,
-                problems: vec![failure.message],
-                remarks: Vec::new(),
-            }),
+            Err(Trouble::Bad(failure)) => Ok(CopyReport::bad(name, failure)),
+            Err(Trouble::Unreachable(failure) | Trouble::Unseen(failure)) => Err(failure),
         };
         match verified {
             Ok(report) => reports.push(report),
@@ -77,24 +75,6 @@ pub(super) async fn verify(
         Some((_, failure)) => Err(failure.into()),
         None => Ok(Exit::Done),
     }
-}
-
-/// Keeps what was found: a backup all of whose copies are bad is bad; one bad copy beside a good one is given up, so that
-/// the job's next run makes it anew from the good one.
-async fn record(backup: &Backup, reports: &[CopyReport], state: &State) -> Result<(), CliError> {
-    let now = Timestamp::now();
-    let (good, bad): (Vec<_>, Vec<_>) = reports.iter().partition(|report| report.is_good());
-    let by = reports.iter().find_map(|report| report.readable.as_deref()).unwrap_or("hashes");
-    if !good.is_empty() {
-        state.set_verified(&backup.id, Verification::Good, by, now).await?;
-        for report in bad {
-            let error = report.problems.first().map(String::as_str);
-            state.set_copy(&backup.id, &report.store, CopyState::Leftover, error, now).await?;
-        }
-    } else if !bad.is_empty() && bad.len() == backup.complete_in().count() {
-        state.set_verified(&backup.id, Verification::Bad, by, now).await?;
-    }
-    Ok(())
 }
 
 fn tell(backup: &Backup, reports: &[CopyReport], unreachable: &[(String, Failure)], scene: &Scene<'_>) {

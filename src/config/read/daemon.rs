@@ -1,12 +1,18 @@
 //! `[daemon]`
 
+use std::path::{Path, PathBuf};
+
 use super::super::layers::Origin;
-use super::super::{Daemon, Environment};
+use super::super::{DEFAULT_PATH, Daemon, Environment};
 use super::Section;
 use super::values::{choice, duration, number, path, timezone};
 
 /// Where the state is kept when neither the configuration nor systemd says so.
 const STATE_DIR: &str = "./caretaker-state";
+
+/// The same for the system's own configuration: what the unit's `StateDirectory=` makes, so that a command given in a
+/// shell means the state of the daemon.
+const SYSTEM_STATE_DIR: &str = "/var/lib/caretaker";
 
 pub(super) fn read(section: &Section<'_>) -> Option<Daemon> {
     let state_dir = state_dir(section);
@@ -31,8 +37,8 @@ pub(super) fn read(section: &Section<'_>) -> Option<Daemon> {
     })
 }
 
-/// `state_dir`, else systemd's `StateDirectory=`, else a folder in the working directory.
-fn state_dir(section: &Section<'_>) -> Option<std::path::PathBuf> {
+/// `state_dir`, else systemd's `StateDirectory=`, else the system's or a folder in the working directory.
+fn state_dir(section: &Section<'_>) -> Option<PathBuf> {
     if section.has("state_dir") {
         let dir = section.optional("state_dir", path)?;
         return Some(dir);
@@ -45,5 +51,6 @@ fn state_dir(section: &Section<'_>) -> Option<std::path::PathBuf> {
         section.show("state_dir", dir, &Origin::Variable(VARIABLE.to_owned()));
         return Some(dir.into());
     }
-    section.or("state_dir", STATE_DIR, path)
+    let is_system = section.reader.layers.files.first().is_some_and(|file| file.path == Path::new(DEFAULT_PATH));
+    section.or("state_dir", if is_system { SYSTEM_STATE_DIR } else { STATE_DIR }, path)
 }

@@ -2,6 +2,9 @@
 
 use crate::fault::Fault;
 
+/// What a role needs to create databases.
+pub(super) const MAY_CREATE: &str = "`ALTER ROLE … CREATEDB`";
+
 /// An operation on a database that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("database {database}: {operation}: {kind}")]
@@ -131,6 +134,10 @@ impl Fault for DatabaseError {
             Kind::Tls(_) => "check `sslmode`, and that `sslrootcert` holds the CA which signed the server's \
                              certificate"
                 .to_owned(),
+            Kind::PermissionDenied(what) if what.contains(MAY_CREATE) => {
+                "or name a role that may, `postgres://role@host/new_database`, or an empty database that is there already"
+                    .to_owned()
+            }
             Kind::PermissionDenied(_) => {
                 "to read everything, a backup role needs `GRANT pg_read_all_data TO role` (PostgreSQL 14 and newer)"
                     .to_owned()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::connection::{ANSWER_WITHIN, Connection, answer};
-use super::error::{DatabaseError, DatabaseErrorKind};
+use super::error::{DatabaseError, DatabaseErrorKind, MAY_CREATE};
 use super::sql::{Identifier, dynamic, literal};
 
 /// CREATE DATABASE copies the template's files and waits for a checkpoint.
@@ -86,7 +86,7 @@ impl Connection {
         let created = answer(&database, &format!("create database {name}"), CREATE_WITHIN, question).await;
         created.map(drop).map_err(|mut error| {
             if let DatabaseErrorKind::PermissionDenied(text) = &mut error.kind {
-                text.push_str(": the role needs `ALTER ROLE … CREATEDB`");
+                text.push_str(&format!(": the role needs {MAY_CREATE}"));
             }
             error
         })

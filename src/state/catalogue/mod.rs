@@ -19,7 +19,7 @@ pub enum BackupState {
     Complete,
     /// Some stores have it.
     Partial,
-    /// No store has it.
+    /// No store has it whole.
     Failed,
 }
 text_enum!(
@@ -43,6 +43,8 @@ pub enum CopyState {
     Missing,
     /// Given up; remains may be there.
     Leftover,
+    /// Something, but not the bytes of the manifest. Kept until a good copy replaces it.
+    Bad,
     /// Its removal has begun.
     Deleting,
 }
@@ -53,6 +55,7 @@ text_enum!(
     Complete = "complete",
     Missing = "missing",
     Leftover = "leftover",
+    Bad = "bad",
     Deleting = "deleting",
 );
 

@@ -60,22 +60,39 @@ impl State {
         .execute(&mut *tx)
         .await
         .map_err(|e| self.error(e))?;
+        sum_up(&mut tx, backup, now).await.map_err(|e| self.error(e))?;
+        forget_if_gone(&mut tx, backup).await.map_err(|e| self.error(e))?;
+        tx.commit().await.map_err(|e| self.error(e))
+    }
+
+    /// Records what reading a store's copy has shown, and what the backup has come to with it. A copy that is being
+    /// written or removed by now is somebody else's and stays as it is.
+    pub async fn set_copy_found(
+        &self,
+        backup: &str,
+        store: &str,
+        found: Verification,
+        error: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let state = match found {
+            Verification::Good => CopyState::Complete,
+            Verification::Bad => CopyState::Bad,
+        };
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
         sqlx::query(
-            "UPDATE backups SET
-                 state = (SELECT CASE
-                     WHEN sum(state = 'writing') > 0 THEN 'writing'
-                     WHEN sum(state = 'complete') = count(*) THEN 'complete'
-                     WHEN sum(state = 'complete') > 0 THEN 'partial'
-                     ELSE 'failed' END FROM backup_copies WHERE backup_id = ?1),
-                 finished_ms = coalesce(finished_ms, ?2)
-             WHERE id = ?1",
+            "UPDATE backup_copies SET state = ?3, error = ?4, changed_ms = ?5
+             WHERE backup_id = ?1 AND store = ?2 AND state IN ('complete', 'bad')",
         )
         .bind(backup)
+        .bind(store)
+        .bind(state.as_str())
+        .bind(error)
         .bind(to_ms(now))
         .execute(&mut *tx)
         .await
         .map_err(|e| self.error(e))?;
-        forget_if_gone(&mut tx, backup).await.map_err(|e| self.error(e))?;
+        sum_up(&mut tx, backup, now).await.map_err(|e| self.error(e))?;
         tx.commit().await.map_err(|e| self.error(e))
     }
 
@@ -133,6 +150,25 @@ impl State {
         sqlx::query(sql).bind(backup).bind(value).execute(&self.pool).await.map_err(|e| self.error(e))?;
         Ok(())
     }
+}
+
+/// What a backup has come to, from its copies.
+async fn sum_up(connection: &mut sqlx::SqliteConnection, backup: &str, now: Timestamp) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE backups SET
+             state = (SELECT CASE
+                 WHEN sum(state = 'writing') > 0 THEN 'writing'
+                 WHEN sum(state = 'complete') = count(*) THEN 'complete'
+                 WHEN sum(state = 'complete') > 0 THEN 'partial'
+                 ELSE 'failed' END FROM backup_copies WHERE backup_id = ?1),
+             finished_ms = coalesce(finished_ms, ?2)
+         WHERE id = ?1",
+    )
+    .bind(backup)
+    .bind(to_ms(now))
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Forgets a backup that no store holds anything of.

@@ -37,6 +37,22 @@ fn a_backup_into_a_folder_is_whole_and_stays_out_of_stores_and_catalogue() {
 }
 
 #[test]
+fn a_dry_run_says_what_would_be_done_and_does_nothing() {
+    let (database, sandbox) = (Postgres::shared().database(), Sandbox::new());
+    sandbox.configure(&nightly("app", &database.url(), &["local"], "compression = 'gzip:6'"));
+    let out = sandbox.path("out");
+    for command in [&["job", "run", "nightly"][..], &["backup", "now", "app"]] {
+        let command = [command, &["--dry-run"]].concat();
+        sandbox.caretaker(&command).succeeds().says("would back up app").says("data.dump.gz to local");
+        assert_eq!(sandbox.json(&command)["stores"], serde_json::json!(["local"]));
+    }
+    let into = ["backup", "now", "app", "--dry-run", "--output", out.to_str().unwrap()];
+    sandbox.caretaker(&into).succeeds().says(out.to_str().unwrap());
+    assert!(!out.exists());
+    assert_eq!(files(&sandbox.path("store")), files(&sandbox.state()));
+}
+
+#[test]
 fn a_failed_backup_into_a_folder_leaves_nothing_there() {
     let sandbox = Sandbox::new();
     std::fs::write(sandbox.path("broken.db"), "no database at all, really").unwrap();

@@ -131,3 +131,13 @@ fn an_encrypted_backup_needs_its_key() {
     restore(&sandbox, &url, &["--identity", key.to_str().unwrap()]).succeeds().says("same hash");
     database.server().sql("postgres", &format!("DROP DATABASE \"{new}\""));
 }
+
+#[test]
+fn a_role_that_may_not_create_databases_is_told_what_it_needs() {
+    let (sandbox, database, _) = backed_up();
+    let role = unique("role");
+    database.sql(&format!("CREATE ROLE \"{role}\" LOGIN PASSWORD 'x'"));
+    let url = database.server().url_as(&role, Some("x"), &unique("restored"));
+    restore(&sandbox, &url, &[]).exits(1).complains("CREATEDB").complains("an empty database that is there already");
+    database.sql(&format!("DROP ROLE \"{role}\""));
+}

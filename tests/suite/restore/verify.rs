@@ -80,22 +80,6 @@ fn every_copy_is_looked_at_and_each_is_named() {
     assert!(said["copies"][1]["problems"][0].as_str().unwrap().contains(&key), "{said:#}");
 }
 
-#[test]
-fn a_copy_found_bad_is_passed_over_by_a_restore() {
-    let (bucket, sandbox) = (S3::shared().bucket(), Sandbox::new());
-    let url = sqlite_url(&sandbox.sqlite("notes.db", 500));
-    let store = bucket.store("offsite", &bucket.s3.credentials_file(&sandbox.path("")));
-    sandbox.configure(&format!("{store}{}", nightly("notes", &url, &["local", "offsite"], "")));
-    let folder = sandbox.run_nightly();
-    flip(&folder.join("data.db.zst"));
-    let into = sqlite_url(&sandbox.path("new.db"));
-    let restore = ["--format", "json", "restore", "latest", "--database", "notes", "--into", &into];
-    sandbox.caretaker(&restore).exits(5).complains("backup verify");
-    verify(&sandbox).exits(5);
-    let said = sandbox.caretaker(&restore).succeeds().json();
-    assert_eq!(said["plan"]["store"], "offsite");
-}
-
 #[rstest]
 fn a_store_that_cannot_be_asked_says_nothing_against_its_copy(#[values("key", "away")] fault: &str) {
     let (bucket, sandbox) = (S3::shared().bucket(), Sandbox::new());
