@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use crate::backup;
 use crate::config::{CatchUp, Config};
 use crate::database::Servers;
+use crate::health::{self, Depth};
 use crate::run::Job;
 use crate::schedule::Schedule;
 
@@ -40,7 +41,7 @@ impl Registered {
 /// All jobs, in the order of their names.
 pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
     // Destructured without `..`: a new table of jobs that nobody registers does not compile.
-    let Config { daemon: _, databases: _, stores: _, backups, health: _ } = config.as_ref();
+    let Config { daemon: _, databases: _, stores: _, backups, health } = config.as_ref();
     let servers = Arc::new(Servers::new(config));
     let mut jobs = Vec::new();
     for settings in backups.values() {
@@ -54,6 +55,22 @@ pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
             retries: settings.retries,
             job: Arc::new(job),
         });
+    }
+    for settings in health.values() {
+        let schedules = [(Depth::Usual, &settings.schedule), (Depth::Deep, &settings.deep_schedule)];
+        for (depth, schedule) in schedules {
+            let job = health::Job::new(Arc::clone(config), Arc::clone(&servers), settings.clone(), depth);
+            jobs.push(Registered {
+                name: job.full_name(),
+                target: settings.database.to_string(),
+                schedule: Some(schedule.clone()),
+                timezone: settings.timezone.clone(),
+                // What was not looked at then cannot be looked at now.
+                catch_up: CatchUp::Skip,
+                retries: Some(0),
+                job: Arc::new(job),
+            });
+        }
     }
     jobs
 }

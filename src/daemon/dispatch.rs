@@ -38,7 +38,8 @@ impl Life {
             if catch_up && open.interruptions < MAX_INTERRUPTIONS {
                 tracing::warn!(job, %slot, attempts, "slot was cut off and is run again");
                 let before = Attempts { runs: open.runs, failed: open.failed, last_run: open.last_run };
-                self.enqueue(Waiting { job, slot, catch_up: true, before, not_before: Instant::now() });
+                let routine = self.jobs.get(&job).is_some_and(|known| known.job.is_routine());
+                self.enqueue(Waiting { job, slot, catch_up: true, routine, before, not_before: Instant::now() });
             } else {
                 tracing::error!(job, %slot, attempts, "slot was cut off and is given up");
                 self.passed_over.push(Abandoned { job, slot, failed: attempts > 0 });

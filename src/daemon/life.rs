@@ -148,7 +148,8 @@ impl Life {
                 for slot in due {
                     let not_before = Instant::now() + slot.delay;
                     let (job, slot, catch_up) = (slot.job, slot.slot, slot.catch_up);
-                    self.enqueue(Waiting { job, slot, catch_up, before: Attempts::default(), not_before });
+                    let routine = self.jobs.get(&job).is_some_and(|known| known.job.is_routine());
+                    self.enqueue(Waiting { job, slot, catch_up, routine, before: Attempts::default(), not_before });
                 }
                 self.start_waiting();
                 self.service.alive();

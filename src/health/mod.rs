@@ -5,13 +5,15 @@
 
 pub mod checks;
 mod exclude;
+mod job;
 mod limits;
 mod round;
 mod verdict;
 mod view;
 
 pub use exclude::Exclusions;
+pub use job::Job;
 pub use limits::Limits;
-pub use round::{Depth, Look, Round, Rounds, round};
+pub use round::{Depth, Look, Round, Rounds, due, round};
 pub use verdict::{Seen, Unseen, Verdict};
 pub use view::{Delta, OwnView, PostgresView, SqliteView};

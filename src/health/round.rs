@@ -81,18 +81,28 @@ pub struct Rounds<'a> {
     pub job: &'a HealthJob,
 }
 
+/// The checks of a round, in their order: those there are for this kind of database and that are not disabled.
+pub fn due(job: &HealthJob, config: &Config, depth: Depth) -> Vec<Check> {
+    let is_sqlite =
+        config.databases.get(&job.database).is_some_and(|database| matches!(database.kind, DatabaseKind::Sqlite(_)));
+    let checks = CheckName::ALL.iter().map(|name| check(*name));
+    checks
+        .filter(|check| depth == Depth::Both || check.deep == (depth == Depth::Deep))
+        .filter(|check| !job.checks.get(&check.name).is_some_and(|settings| settings.disabled))
+        .filter(|check| {
+            let look = &check.look;
+            look.own.is_some() || if is_sqlite { look.sqlite.is_some() } else { look.postgres.is_some() }
+        })
+        .collect()
+}
+
 /// Looks at a database. Changes nothing; [`Round::record`] does.
 pub async fn round(rounds: Rounds<'_>, depth: Depth, now: Timestamp) -> Round {
     let Some(database) = rounds.config.databases.get(&rounds.job.database) else {
         return Round { database: rounds.job.database.to_string(), at: now, looks: Vec::new(), fresh: Vec::new() };
     };
     let mut round = Round { database: database.name.to_string(), at: now, looks: Vec::new(), fresh: Vec::new() };
-    let checks: Vec<Check> = CheckName::ALL
-        .iter()
-        .map(|name| check(*name))
-        .filter(|check| depth == Depth::Both || check.deep == (depth == Depth::Deep))
-        .filter(|check| !rounds.job.checks.get(&check.name).is_some_and(|settings| settings.disabled))
-        .collect();
+    let checks = due(rounds.job, rounds.config, depth);
     let scene = Scene { rounds, database, now };
     match &database.kind {
         DatabaseKind::Postgres(_) => scene.postgres(&checks, &mut round).await,

@@ -264,6 +264,31 @@ impl State {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Forgets a job's runs but the newest, and the slots that were settled with them.
+    pub async fn forget_runs(&self, job: &str, keep: u32) -> Result<(), StateError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
+        sqlx::query(
+            "DELETE FROM runs WHERE job = ?1 AND state <> 'running' AND id NOT IN
+                 (SELECT id FROM runs WHERE job = ?1 ORDER BY started_ms DESC, id DESC LIMIT ?2)",
+        )
+        .bind(job)
+        .bind(keep)
+        .execute(&mut *tx)
+        .await
+        .map_err(|e| self.error(e))?;
+        // The newest slot stays in any case: it says up to where the occurrences are accounted for.
+        sqlx::query(
+            "DELETE FROM slots WHERE job = ?1 AND state <> 'claimed' AND slot_ms NOT IN
+                 (SELECT slot_ms FROM slots WHERE job = ?1 ORDER BY slot_ms DESC LIMIT max(?2, 1))",
+        )
+        .bind(job)
+        .bind(keep)
+        .execute(&mut *tx)
+        .await
+        .map_err(|e| self.error(e))?;
+        tx.commit().await.map_err(|e| self.error(e))
+    }
+
     /// The failed runs whose slots wait for another attempt, the newest first.
     pub async fn runs_to_retry(&self) -> Result<Vec<Run>, StateError> {
         let rows = sqlx::query(
