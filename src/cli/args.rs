@@ -62,6 +62,12 @@ pub(super) enum Command {
     Reload,
     /// One screen: jobs, their last and next runs, the newest backup of each database
     Status,
+    /// Look at the health of a database now, or of all
+    #[command(args_conflicts_with_subcommands = true)]
+    Health(HealthArgs),
+    /// What a database's role needs
+    #[command(subcommand)]
+    Database(DatabaseCommand),
     /// List, run, cancel jobs; show their history
     #[command(subcommand)]
     Job(JobCommand),
@@ -98,6 +104,50 @@ impl ConfigCommand {
     pub(super) fn online(&self) -> bool {
         matches!(self, Self::Check { online: true })
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HealthArgs {
+    /// Only this database
+    pub database: Option<String>,
+    /// Also what was seen, what to do about it, and the SQL
+    #[arg(long)]
+    pub detailed: bool,
+    /// The slow checks too
+    #[arg(long)]
+    pub deep: bool,
+    /// One line and the exit code of a Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+    #[arg(long)]
+    pub nagios: bool,
+    /// List the checks there are, with their default thresholds
+    #[arg(long)]
+    pub checks: bool,
+    #[command(subcommand)]
+    pub command: Option<HealthCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HealthCommand {
+    /// End sessions that hold a transaction open and do nothing, after showing them and asking
+    Terminate {
+        /// The database's name in the configuration
+        database: String,
+        /// Idle for at least this long
+        #[arg(long, value_name = "DURATION")]
+        idle_over: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DatabaseCommand {
+    /// Print the least privileges for monitoring and backup as SQL, and check whether the role has them
+    Grants {
+        /// The database's name in the configuration
+        name: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,8 +6,10 @@ mod completions;
 mod config;
 mod confirm;
 mod daemon;
+mod database;
 mod demo;
 mod exit;
+mod health;
 mod job;
 mod logging;
 mod memory;
@@ -72,6 +74,8 @@ fn run(cli: &Cli, output: &Output) -> Result<Exit, CliError> {
             Command::Daemon => daemon::run(scene).await,
             Command::Reload => daemon::reload(&scene).await,
             Command::Status => status::run(&scene).await,
+            Command::Health(arguments) => health::run(arguments, &scene).await,
+            Command::Database(command) => database::run(command, &scene).await,
             Command::Job(command) => job::run(command, &scene).await,
             Command::Backup(command) => backup::run(command, &scene).await,
             Command::Restore(arguments) => restore::run(arguments, &scene).await,

@@ -45,6 +45,11 @@ impl Output {
         }
     }
 
+    /// A remark for people, on standard error.
+    pub(super) fn note(&self, text: impl AsRef<str>) {
+        complain(text.as_ref());
+    }
+
     /// Text as it is, whatever the format.
     pub(super) fn raw(&self, text: impl AsRef<str>) {
         emit(text.as_ref());

@@ -10,6 +10,7 @@ mod daemon;
 mod database;
 mod documents;
 mod faults;
+mod health;
 mod load;
 mod packaging;
 mod restore;

@@ -27,6 +27,27 @@ pub struct HealthJob {
     pub checks: BTreeMap<CheckName, CheckSettings>,
 }
 
+impl HealthJob {
+    /// For a database that no table names: the defaults, to be looked at by hand.
+    pub fn with_defaults(database: DatabaseName, timezone: &TimeZone) -> Self {
+        let schedule = |text: &str| Schedule::parse(text).expect("the defaults are schedules");
+        Self {
+            name: database.to_string(),
+            database,
+            schedule: schedule(Self::SCHEDULE),
+            deep_schedule: schedule(Self::DEEP_SCHEDULE),
+            timezone: timezone.clone(),
+            maintenance: Vec::new(),
+            checks: BTreeMap::new(),
+        }
+    }
+
+    /// When every check but the deep ones, by default.
+    pub const SCHEDULE: &str = "*/5 * * * *";
+    /// When the deep ones, by default.
+    pub const DEEP_SCHEDULE: &str = "0 4 * * *";
+}
+
 /// A time of maintenance that comes again and again.
 #[derive(Debug, Clone)]
 pub struct Maintenance {

@@ -19,8 +19,8 @@ pub(super) fn read(
         section.reader.error(&section.name_origin(), Problem::new(error.to_string()));
     });
     let database = section.required("database", |spot| known.database(spot));
-    let frequent = section.or("schedule", "*/5 * * * *", schedule);
-    let deep = section.or("deep_schedule", "0 4 * * *", schedule);
+    let frequent = section.or("schedule", HealthJob::SCHEDULE, schedule);
+    let deep = section.or("deep_schedule", HealthJob::DEEP_SCHEDULE, schedule);
     let own_zone = section.optional("timezone", timezone);
     let maintenance = section.sections("maintenance").iter().filter_map(maintenance).collect();
     let checks: BTreeMap<_, _> =

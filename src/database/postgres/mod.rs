@@ -8,12 +8,14 @@ mod conninfo;
 mod control;
 mod copy;
 mod error;
+mod grants;
 mod identity;
 mod large_object;
 mod passfile;
 mod privileges;
 mod process;
 mod server;
+mod sessions;
 mod sql;
 mod target;
 mod tls;
@@ -23,6 +25,7 @@ pub use connection::{Connection, Endpoint};
 pub use control::{Busy, ControlConnection, LockError, Snapshot};
 pub use copy::{CopySession, CopyStream};
 pub use error::{DatabaseError, DatabaseErrorKind};
+pub use grants::{Duty, Grant};
 pub use identity::Identity;
 pub use privileges::Hindrances;
 pub use process::{
@@ -30,6 +33,7 @@ pub use process::{
     RestoreOptions, RestoreProcess, check_archive, globals,
 };
 pub use server::{Permit, Postgres, Reservation};
+pub use sessions::IdleTransaction;
 pub use sql::{Identifier, IdentifierError};
 pub use target::NewDatabase;
 pub use tools::{Program, Tool, ToolError, Wanted, find, find_in};
