@@ -22,7 +22,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const SCHEMA: &[(i64, &str, &str)] = &[
     (1, "state", include_str!("../../migrations/0001_state.sql")),
     (2, "retries", include_str!("../../migrations/0002_retries.sql")),
-    (3, "bad copies", include_str!("../../migrations/0003_bad_copies.sql")),
+    (3, "bad_copies", include_str!("../../migrations/0003_bad_copies.sql")),
 ];
 
 /// The state store, open.
