@@ -53,15 +53,19 @@ pub(super) async fn copy(making: &mut Making<'_>, path: &Path) -> Result<Content
     });
     context.progress.phase("store");
     // Open before anybody can remove it.
-    let source = tokio::fs::File::open(&staged).await;
+    let source = tokio::fs::OpenOptions::new().read(true).write(true).open(&staged).await;
     let source = source.map_err(|error| Failure::new(format!("cannot read {}: {error}", staged.display())))?;
-    let source = source.into_std().await;
+    let source = Arc::new(source.into_std().await);
+    let held = Arc::clone(&source);
     let confirm = async {
         let tables = looked.await.map_err(|panic| Failure::new(format!("a bug: {panic}")))?;
         let report = checked.await.map_err(|panic| Failure::new(format!("a bug: {panic}")))?;
-        // Looked at; whoever still reads it keeps it. Taking hundreds of megabytes off a file system takes a while, in
-        // which the last bytes can go their way.
-        let removal = tokio::task::spawn_blocking(move || std::fs::remove_file(staged));
+        // Looked at; whoever still reads it keeps it.
+        let removal = tokio::task::spawn_blocking(move || {
+            let removed = std::fs::remove_file(staged);
+            tokio::task::spawn_blocking(move || let_go(held));
+            removed
+        });
         Ok::<_, Failure>((tables, report?, removal))
     };
     let found = std::sync::Mutex::new(None);
@@ -113,16 +117,26 @@ pub(super) async fn copy(making: &mut Making<'_>, path: &Path) -> Result<Content
     })
 }
 
-fn push_file(mut file: File, push: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<()> {
+fn push_file(mut file: Arc<File>, push: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<()> {
     let mut buffer = vec![0; READ];
     loop {
         let length = file.read(&mut buffer)?;
         if length == 0 {
-            // The last to close it may be the one that has to remove it.
-            tokio::task::spawn_blocking(move || drop(file));
+            tokio::task::spawn_blocking(move || let_go(file));
             return Ok(());
         }
         push(&buffer[..length])?;
+    }
+}
+
+/// Closes the copy; the last of its two holders, which has it to itself, empties it first. That takes a while with
+/// hundreds of megabytes, in which the last bytes can go their way. Left to `close`, it would take as long, and whoever
+/// removes the folder meanwhile would wait for it, spinning in the kernel.
+fn let_go(copy: Arc<File>) {
+    if let Some(copy) = Arc::into_inner(copy)
+        && let Err(error) = copy.set_len(0)
+    {
+        tracing::debug!(%error, "the staged copy is emptied by closing it");
     }
 }
 

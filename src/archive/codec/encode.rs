@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 
 use age::stream::StreamWriter;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use zstd::stream::raw::CParameter;
 use zstd::stream::write::Encoder as ZstdEncoder;
 
+use super::chunks::Chunks;
 use super::gzip::ParallelGzip;
 use super::keys::Recipient;
 use super::tally::Tally;
@@ -61,8 +62,7 @@ pub struct Encoder<S: FnMut(Bytes) -> io::Result<()>> {
 impl<S: FnMut(Bytes) -> io::Result<()>> Encoder<S> {
     /// An encoder at the beginning of an object.
     pub fn new(spec: &EncodeSpec, sink: S) -> io::Result<Self> {
-        let chunks = Chunks { sink, buffer: BytesMut::with_capacity(CHUNK), stored: Tally::default() };
-        let sealer = Sealer::new(&spec.recipients, chunks)?;
+        let sealer = Sealer::new(&spec.recipients, Chunks::new(sink))?;
         let chain = Compressor::new(spec.compression, spec.threads, sealer)?;
         Ok(Self { plain: Tally::default(), chain, broken: false })
     }
@@ -195,47 +195,6 @@ impl<W: Write> Write for Sealer<W> {
             Self::Open(output) => output.write(bytes),
             Self::Age(age) => age.write(bytes),
         }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Hashes the stored bytes and cuts them into chunks.
-struct Chunks<S> {
-    sink: S,
-    buffer: BytesMut,
-    stored: Tally,
-}
-
-impl<S: FnMut(Bytes) -> io::Result<()>> Chunks<S> {
-    fn emit(&mut self) -> io::Result<()> {
-        let chunk = self.buffer.split().freeze();
-        self.stored.add(&chunk);
-        (self.sink)(chunk)
-    }
-
-    fn finish(mut self) -> io::Result<(u64, String)> {
-        if !self.buffer.is_empty() {
-            self.emit()?;
-        }
-        Ok(self.stored.finish())
-    }
-}
-
-impl<S: FnMut(Bytes) -> io::Result<()>> Write for Chunks<S> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.buffer.capacity() < CHUNK {
-            // A fresh buffer for every chunk: the one before may still be waiting in a store's queue.
-            self.buffer = BytesMut::with_capacity(CHUNK);
-        }
-        let taken = bytes.len().min(CHUNK - self.buffer.len());
-        self.buffer.extend_from_slice(&bytes[..taken]);
-        if self.buffer.len() == CHUNK {
-            self.emit()?;
-        }
-        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -8,6 +8,7 @@
 //! What comes out is read by stock tools: `zstd -dc`, `gunzip`, `age -d`, `sha256sum`. Everything here is synchronous
 //! and belongs on a blocking thread; compression has threads of its own.
 
+mod chunks;
 mod decode;
 mod encode;
 mod error;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::support::{Sandbox, nightly, sqlite_url};
+use crate::support::{Clock, Sandbox, nightly, patient, run, sqlite_url};
 
 /// A job of a tiny database with this many backups and, from then on, this retention.
 pub fn with_backups(count: usize, retention: &str) -> (Sandbox, Vec<PathBuf>) {
@@ -56,6 +56,36 @@ fn a_successful_run_prunes_and_a_failed_one_does_not() {
     std::fs::rename(sandbox.path("away.db"), sandbox.path("notes.db")).unwrap();
     sandbox.caretaker(&["job", "run", "nightly"]).succeeds().says("2 removed by retention");
     assert_eq!(exist(&folders), [false, false, true]);
+}
+
+#[test]
+fn days_and_weeks_are_those_of_the_jobs_zone() {
+    let sandbox = Sandbox::new();
+    sandbox.sqlite("notes.db", 3);
+    let in_kiritimati = "timezone = 'Pacific/Kiritimati'";
+    let configure = |retention: &str| {
+        let url = sqlite_url(&sandbox.path("notes.db"));
+        sandbox.configure(&nightly("notes", &url, &["local"], &format!("{in_kiritimati}\n{retention}")));
+    };
+    configure("");
+    // There, fourteen hours ahead of UTC, the second and the third are of one day, a Monday, and the fourth of the next.
+    let folders: Vec<PathBuf> =
+        ["2026-03-01T09:30:00Z", "2026-03-01T10:30:00Z", "2026-03-02T09:30:00Z", "2026-03-02T10:30:00Z"]
+            .map(|at| {
+                let known = sandbox.backups("notes");
+                let mut command = sandbox.command();
+                Clock::at(&sandbox, at).give(&mut command);
+                run(command.args(["job", "run", "nightly"]), b"", patient()).succeeds();
+                sandbox.backups("notes").into_iter().find(|folder| !known.contains(folder)).unwrap()
+            })
+            .into();
+    configure("retention = { keep_daily = 2, keep_weekly = 2 }");
+    let said = sandbox.caretaker(&["backup", "prune", "--apply", "--yes"]).succeeds().stdout;
+    let line = |folder: &PathBuf| said.lines().find(|line| line.contains(id(folder))).unwrap();
+    assert!(line(&folders[0]).contains("weekly"), "the last of the week before: {said}");
+    assert!(line(&folders[2]).contains("daily"), "{said}");
+    assert!(line(&folders[3]).contains("daily") && line(&folders[3]).contains("weekly"), "{said}");
+    assert_eq!(exist(&folders), [true, false, true, true], "{said}");
 }
 
 #[test]
