@@ -5,5 +5,6 @@ mod awkward;
 mod by_hand;
 pub mod codecs;
 mod layout;
+mod majors;
 mod segments;
 mod sqlite;

@@ -32,6 +32,15 @@ impl OwnPostgres {
 
     /// [`Self::start`] with settings: `["log_statement=all"]`.
     pub fn start_with(settings: &[&str]) -> Self {
+        Self::start_from(required("CARETAKER_TEST_PG_BIN").into(), settings)
+    }
+
+    /// One of another major version: 16 or 18.
+    pub fn of_major(major: u32) -> Self {
+        Self::start_from(required(&format!("CARETAKER_TEST_PG{major}_BIN")).into(), &[])
+    }
+
+    fn start_from(bindir: PathBuf, settings: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("postgres.").tempdir().unwrap();
         // The server's user, who is not the tests' user when those run as root, has to get in.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -43,12 +52,7 @@ impl OwnPostgres {
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o755)).unwrap();
         let password_file = folder.path().join("password");
         fs::write(&password_file, "open-sesame\n").unwrap();
-        let server = Postgres {
-            bindir: required("CARETAKER_TEST_PG_BIN").into(),
-            socket,
-            port: free_port(),
-            password: "open-sesame".to_owned(),
-        };
+        let server = Postgres { bindir, socket, port: free_port(), password: "open-sesame".to_owned() };
         let own = Self { server, folder };
         if rustix::process::geteuid().is_root() {
             run(Command::new("chown").arg("-R").arg("postgres").arg(own.folder.path()), b"", minute()).succeeds();
