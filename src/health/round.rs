@@ -66,6 +66,7 @@ pub struct Round {
     /// By check, in their order; those behind a failed connection are missing.
     pub looks: Vec<Look>,
     fresh: Vec<Sample>,
+    latest: Vec<Sample>,
 }
 
 /// What a round works with.
@@ -99,9 +100,21 @@ pub fn due(job: &HealthJob, config: &Config, depth: Depth) -> Vec<Check> {
 /// Looks at a database. Changes nothing; [`Round::record`] does.
 pub async fn round(rounds: Rounds<'_>, depth: Depth, now: Timestamp) -> Round {
     let Some(database) = rounds.config.databases.get(&rounds.job.database) else {
-        return Round { database: rounds.job.database.to_string(), at: now, looks: Vec::new(), fresh: Vec::new() };
+        return Round {
+            database: rounds.job.database.to_string(),
+            at: now,
+            looks: Vec::new(),
+            fresh: Vec::new(),
+            latest: Vec::new(),
+        };
     };
-    let mut round = Round { database: database.name.to_string(), at: now, looks: Vec::new(), fresh: Vec::new() };
+    let mut round = Round {
+        database: database.name.to_string(),
+        at: now,
+        looks: Vec::new(),
+        fresh: Vec::new(),
+        latest: Vec::new(),
+    };
     let checks = due(rounds.job, rounds.config, depth);
     let scene = Scene { rounds, database, now };
     match &database.kind {
@@ -139,6 +152,7 @@ impl<'a> Scene<'a> {
             limits: Limits::of(check.name, check.warning, check.critical, &settings),
             exclude: Exclusions::new(&settings.exclude),
             fresh: Vec::new(),
+            latest: Vec::new(),
         }
     }
 
@@ -160,9 +174,11 @@ impl<'a> Scene<'a> {
         let endpoint = connection.endpoint().clone();
         for check in checks {
             let Some(look) = check.look.postgres else { continue };
-            let (look, fresh) = self.ask(check, look, &identity, &endpoint, connected_in, connection.pg()).await;
+            let (look, fresh, latest) =
+                self.ask(check, look, &identity, &endpoint, connected_in, connection.pg()).await;
             let lost = matches!(&look.seen, Err(Unseen::Unknown { .. })) && look.took >= deadline(check);
             round.fresh.extend(fresh);
+            round.latest.extend(latest);
             round.looks.push(look);
             if lost {
                 // The answer may still come, and would be taken for the next question's: a new connection.
@@ -184,7 +200,7 @@ impl<'a> Scene<'a> {
         endpoint: &Endpoint,
         connected_in: Duration,
         connection: &mut PgConnection,
-    ) -> (Look, Vec<Sample>) {
+    ) -> (Look, Vec<Sample>, Vec<Sample>) {
         let began = Instant::now();
         let manners = if check.deep { DEEP_MANNERS } else { MANNERS };
         let mut view =
@@ -195,7 +211,7 @@ impl<'a> Scene<'a> {
         })
         .await;
         let look = Look { check: *check, limits: view.own.limits, seen, took: began.elapsed(), sql: view.asked };
-        (look, view.own.fresh)
+        (look, view.own.fresh, view.own.latest)
     }
 
     async fn sqlite(&self, checks: &[Check], target: &SqliteTarget, round: &mut Round) {
@@ -237,6 +253,7 @@ async fn open(server: &Postgres) -> Result<(Connection, Identity), Verdict> {
 impl Round {
     fn take(&mut self, check: Check, view: OwnView<'_>, seen: Seen, took: Duration) {
         self.fresh.extend(view.fresh);
+        self.latest.extend(view.latest);
         self.looks.push(Look { check, limits: view.limits, seen, took, sql: Vec::new() });
     }
 
@@ -250,6 +267,7 @@ impl Round {
         let observations: Vec<Observation> =
             self.looks.iter().map(|look| look.observation(&self.database, self.at)).collect();
         state.record_samples(&self.database, &self.fresh).await?;
+        state.replace_samples(&self.database, &self.latest).await?;
         state.record_observations(&observations).await
     }
 }

@@ -1,5 +1,6 @@
 //! What a check is given to look with.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct OwnView<'a> {
     pub exclude: Exclusions,
     /// Figures to be kept, once the round is over.
     pub(super) fresh: Vec<Sample>,
+    /// The same, in place of what was kept of their objects before.
+    pub(super) latest: Vec<Sample>,
 }
 
 /// The same with a connection to the server.
@@ -69,6 +72,17 @@ impl OwnView<'_> {
         self.fresh.push(Sample { metric: metric.to_owned(), object: object.to_owned(), at: self.now, value });
     }
 
+    /// Keeps a figure in place of what was kept of this object before.
+    pub fn keep_latest(&mut self, metric: &str, object: &str, value: f64) {
+        self.latest.push(Sample { metric: metric.to_owned(), object: object.to_owned(), at: self.now, value });
+    }
+
+    /// The newest figure of each object of a metric, where it was kept since an instant.
+    pub async fn latest(&self, metric: &str, since: Timestamp) -> Result<BTreeMap<String, Sample>, Unseen> {
+        // By object, then the oldest first: the last of an object is what stays.
+        Ok(self.kept(metric, since).await?.into_iter().map(|sample| (sample.object.clone(), sample)).collect())
+    }
+
     /// The figures of a metric that were kept since an instant, by object, then the oldest first.
     pub async fn kept(&self, metric: &str, since: Timestamp) -> Result<Vec<Sample>, Unseen> {
         let database = self.database.name.as_str();
@@ -80,7 +94,7 @@ impl OwnView<'_> {
     /// counter is lower than it was), and when the last look is too long ago.
     pub async fn advance(&mut self, metric: &str, object: &str, counter: f64) -> Result<Option<Delta>, Unseen> {
         let kept = self.kept(metric, self.now - STALE).await?;
-        self.keep(metric, object, counter);
+        self.keep_latest(metric, object, counter);
         let last = kept.iter().rfind(|sample| sample.object == object && sample.at < self.now);
         Ok(last
             .filter(|last| last.value <= counter)
@@ -95,6 +109,22 @@ impl PostgresView<'_> {
         done.map(|_| ()).map_err(|error| unseen(&error))
     }
 
+    /// Makes an extension's functions and views known by their bare names, behind those of the server itself. Gives its
+    /// version; `None`: it is not installed in this database.
+    pub async fn reach(&mut self, extension: &'static str) -> Result<Option<String>, Unseen> {
+        self.asked.push(REACH.replace("$1", &format!("'{extension}'")));
+        let query = sqlx::query_scalar(REACH).bind(extension).persistent(false);
+        query.fetch_optional(&mut *self.connection).await.map_err(|error| unseen(&error))
+    }
+
+    /// Asks the server about one object; the error is the server's own, for its SQLSTATE.
+    pub async fn about(&mut self, sql: &'static str, object: sqlx::postgres::types::Oid) -> Result<PgRow, sqlx::Error> {
+        if self.asked.last().is_none_or(|last| last != sql) {
+            self.asked.push(sql.to_owned());
+        }
+        sqlx::query(sql).bind(object).fetch_one(&mut *self.connection).await
+    }
+
     /// Asks the server; the statement is shown with `--detailed`.
     pub async fn rows(&mut self, sql: &'static str) -> Result<Vec<PgRow>, Unseen> {
         self.asked.push(sql.to_owned());
@@ -106,6 +136,19 @@ impl PostgresView<'_> {
         self.asked.push(sql.to_owned());
         sqlx::query(sql).persistent(false).fetch_one(&mut *self.connection).await.map_err(|error| unseen(&error))
     }
+}
+
+/// The extension's schema behind `pg_catalog`, so that it cannot hide anything of the server's.
+const REACH: &str = "SELECT e.extversion FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace,
+    LATERAL set_config('search_path', 'pg_catalog, ' || quote_ident(n.nspname), false) WHERE e.extname = $1";
+
+/// A figure of a row that may be NULL.
+pub fn optional<'r, T>(row: &'r PgRow, column: &str) -> Result<Option<T>, Unseen>
+where
+    T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    use sqlx::Row as _;
+    row.try_get(column).map_err(|error| unseen(&error))
 }
 
 /// A figure of a row; NULL, where there should be one, is "not seen", and nearly always a missing privilege.
@@ -122,7 +165,7 @@ where
 }
 
 /// SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-fn unseen(error: &sqlx::Error) -> Unseen {
+pub(super) fn unseen(error: &sqlx::Error) -> Unseen {
     let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
     let why = error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
     match code.as_str() {

@@ -39,6 +39,32 @@ impl State {
         tx.commit().await.map_err(|e| self.error(e))
     }
 
+    /// Keeps figures in place of what was kept of their objects before, in one transaction: what is only compared with
+    /// the next look has no history.
+    pub async fn replace_samples(&self, database: &str, samples: &[Sample]) -> Result<(), StateError> {
+        if samples.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
+        for sample in samples {
+            for sql in [
+                "DELETE FROM samples WHERE database = ?1 AND metric = ?2 AND object = ?3",
+                "INSERT INTO samples (database, metric, object, at_ms, value) VALUES (?1, ?2, ?3, ?4, ?5)",
+            ] {
+                sqlx::query(sql)
+                    .bind(database)
+                    .bind(&sample.metric)
+                    .bind(&sample.object)
+                    .bind(to_ms(sample.at))
+                    .bind(sample.value)
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(|e| self.error(e))?;
+            }
+        }
+        tx.commit().await.map_err(|e| self.error(e))
+    }
+
     /// A database's figures of one metric since an instant, by object, then the oldest first.
     pub async fn samples(&self, database: &str, metric: &str, since: Timestamp) -> Result<Vec<Sample>, StateError> {
         let rows = sqlx::query(
