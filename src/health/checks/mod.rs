@@ -1,7 +1,28 @@
 //! The checks, one file each. A new one: a variant in [`CheckName`], a file here, a line in [`check`].
 
+mod amcheck;
+mod cache_hit;
+mod checksum_failures;
 mod connections;
 mod connectivity;
+mod deadlocks;
+mod disabled_triggers;
+mod duplicate_indexes;
+mod growth;
+mod idle_in_transaction;
+mod invalid_indexes;
+mod listing;
+mod locks;
+mod long_queries;
+mod missing_primary_keys;
+mod query_latency;
+mod replication;
+mod replication_slots;
+mod session;
+mod slow_statements;
+mod unindexed_foreign_keys;
+mod unused_indexes;
+mod unvalidated_constraints;
 
 use std::pin::Pin;
 
@@ -49,7 +70,27 @@ pub struct LookAt {
 pub fn check(name: CheckName) -> Check {
     match name {
         CheckName::Connectivity => connectivity::CHECK,
+        CheckName::QueryLatency => query_latency::CHECK,
+        CheckName::SlowStatements => slow_statements::CHECK,
+        CheckName::Replication => replication::CHECK,
+        CheckName::ReplicationBytes => replication::BYTES,
+        CheckName::ReplicationSlots => replication_slots::CHECK,
+        CheckName::Growth => growth::CHECK,
         CheckName::Connections => connections::CHECK,
+        CheckName::LongQueries => long_queries::CHECK,
+        CheckName::IdleInTransaction => idle_in_transaction::CHECK,
+        CheckName::UnvalidatedConstraints => unvalidated_constraints::CHECK,
+        CheckName::MissingPrimaryKeys => missing_primary_keys::CHECK,
+        CheckName::UnindexedForeignKeys => unindexed_foreign_keys::CHECK,
+        CheckName::ChecksumFailures => checksum_failures::CHECK,
+        CheckName::DisabledTriggers => disabled_triggers::CHECK,
+        CheckName::Amcheck => amcheck::CHECK,
+        CheckName::InvalidIndexes => invalid_indexes::CHECK,
+        CheckName::UnusedIndexes => unused_indexes::CHECK,
+        CheckName::DuplicateIndexes => duplicate_indexes::CHECK,
+        CheckName::Locks => locks::CHECK,
+        CheckName::Deadlocks => deadlocks::CHECK,
+        CheckName::CacheHit => cache_hit::CHECK,
         _ => Check { name, ..UNWRITTEN },
     }
 }

@@ -1,0 +1,151 @@
+//! A primary's standbys and subscribers: those that are connected, and those that were.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use sqlx::postgres::PgRow;
+
+use crate::health::view::{figure, optional};
+use crate::health::{OwnView, PostgresView, Seen, Unseen, Verdict};
+use crate::state::Status;
+use crate::units;
+
+/// How long a standby that is gone is asked after. One that is gone on purpose is to be excluded.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// A walsender that has heard nothing for longer than this talks to nobody: standbys report every 10 s
+/// (wal_receiver_status_interval).
+const SILENT: f64 = 30.0;
+
+/// What comes and goes by design is not a standby: base backups, the first copy of a subscription's table, ourselves.
+/// Without pg_monitor all but name and role are NULL.
+const STANDBYS: &str = "SELECT CASE application_name WHEN 'walreceiver' THEN 'walreceiver@' || coalesce(host(client_addr), 'local')
+            ELSE application_name END AS name, coalesce(host(client_addr), 'local') AS client, state, sync_state,
+        pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce(replay_lsn, write_lsn, sent_lsn))::float8 AS bytes,
+        extract(epoch FROM replay_lag)::float8 AS lag, extract(epoch FROM clock_timestamp() - reply_time)::float8 AS silent
+    FROM pg_stat_replication
+    WHERE application_name NOT LIKE 'pg\\_basebackup%' AND application_name NOT LIKE 'pg\\_%\\_sync\\_%'
+        AND application_name NOT LIKE 'caretaker%' AND state IS DISTINCT FROM 'backup'
+    ORDER BY 1";
+
+/// Whether commits wait for somebody.
+const SYNCHRONOUS: &str = "SELECT current_setting('synchronous_standby_names') AS names,
+    current_setting('synchronous_commit') IN ('on', 'remote_write', 'remote_apply') AS waits";
+
+/// One connected standby.
+struct Standby {
+    name: String,
+    client: String,
+    state: String,
+    sync: String,
+    bytes: f64,
+    seconds: f64,
+}
+
+impl Standby {
+    fn read(row: &PgRow) -> Result<Self, Unseen> {
+        let bytes: f64 = optional(row, "bytes")?.unwrap_or(0.0);
+        let lag: f64 = optional(row, "lag")?.unwrap_or(0.0);
+        let silent = optional(row, "silent")?.filter(|silent| *silent > SILENT).unwrap_or(0.0);
+        Ok(Self {
+            name: figure(row, "name")?,
+            client: figure(row, "client")?,
+            state: figure(row, "state")?,
+            sync: figure(row, "sync_state")?,
+            bytes,
+            // An idle primary's lag is that of its last change, however long ago: without bytes there is none.
+            seconds: if bytes > 0.0 { lag.max(silent) } else { 0.0 },
+        })
+    }
+}
+
+impl std::fmt::Display for Standby {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (bytes, seconds) = (units::bytes(self.bytes), units::seconds(self.seconds));
+        write!(f, "{} ({}): {}, {}, {bytes} and {seconds} behind", self.name, self.client, self.state, self.sync)
+    }
+}
+
+pub(super) async fn look(view: &mut PostgresView<'_>) -> Seen {
+    let standbys = standbys(view).await?;
+    let gone = gone(&mut view.own, &standbys).await?;
+    let row = view.row(SYNCHRONOUS).await?;
+    let names: String = figure(&row, "names")?;
+    let waits = !names.is_empty()
+        && figure(&row, "waits")?
+        && !standbys.iter().any(|standby| standby.sync == "sync" || standby.sync == "quorum");
+    if standbys.is_empty() && gone.is_empty() && !waits {
+        return Err(Unseen::not_applicable("no standby is connected, and none is remembered"));
+    }
+    let longest = standbys.iter().map(|standby| standby.seconds).fold(0.0, f64::max);
+    let mut lines: Vec<String> = standbys.iter().map(ToString::to_string).collect();
+    lines.extend(gone.iter().cloned());
+    if waits {
+        lines.push(format!("synchronous_standby_names is {names}, and none of them is there: commits wait"));
+        let summary = "no synchronous standby is connected: commits wait";
+        return Ok(Verdict::new(Status::Critical, summary).evidence(lines).advice(GONE));
+    }
+    match gone.len() {
+        0 => {
+            let count = standbys.len();
+            let summary = format!("{count} connected, at most {} behind", units::seconds(longest));
+            let verdict = Verdict::new(view.own.limits.judge(longest), summary).figure(longest);
+            Ok(verdict
+                .evidence(lines)
+                .advice("look at the standby's disk, its queries (they can hold up replay), and the network"))
+        }
+        missing => {
+            let summary = format!("{missing} no longer connected, {} connected", standbys.len());
+            Ok(Verdict::new(Status::Critical, summary).figure(longest).evidence(lines).advice(GONE))
+        }
+    }
+}
+
+const GONE: &str = "see whether the standby runs, what its log says, and whether the WAL it needs is still there; one that is \
+                    gone on purpose goes into `exclude`";
+
+pub(super) async fn look_bytes(view: &mut PostgresView<'_>) -> Seen {
+    let standbys = standbys(view).await?;
+    let Some(furthest) = standbys.iter().max_by(|a, b| a.bytes.total_cmp(&b.bytes)) else {
+        return Err(Unseen::not_applicable("no standby is connected"));
+    };
+    let summary = format!("{} is {} behind", furthest.name, units::bytes(furthest.bytes));
+    Ok(Verdict::new(view.own.limits.judge(furthest.bytes), summary)
+        .figure(furthest.bytes)
+        .evidence(standbys.iter().map(ToString::to_string))
+        .advice("look at the standby's disk, its queries (they can hold up replay), and the network"))
+}
+
+async fn standbys(view: &mut PostgresView<'_>) -> Result<Vec<Standby>, Unseen> {
+    let rows = view.rows(STANDBYS).await?;
+    let mut standbys = rows.iter().map(Standby::read).collect::<Result<Vec<_>, _>>()?;
+    standbys.retain(|standby| !view.own.exclude.leaves_out(&standby.name));
+    Ok(standbys)
+}
+
+/// Remembers those that are there, and gives a line for each that was there before and is not.
+async fn gone(view: &mut OwnView<'_>, standbys: &[Standby]) -> Result<Vec<String>, Unseen> {
+    let mut there: BTreeMap<&str, f64> = BTreeMap::new();
+    for standby in standbys {
+        *there.entry(&standby.name).or_default() += 1.0;
+    }
+    let known = view.latest("standby", view.now - REMEMBERED).await?;
+    for (name, count) in &there {
+        // As many of one name as there ever were: the loss of one of two must not be forgotten by the next look.
+        let before = known.get(*name).map_or(0.0, |sample| sample.value);
+        if *count >= before {
+            view.keep_latest("standby", name, *count);
+        }
+    }
+    let missing = known.values().filter(|sample| !view.exclude.leaves_out(&sample.object));
+    Ok(missing
+        .filter_map(|sample| {
+            let left = there.get(sample.object.as_str()).copied().unwrap_or(0.0);
+            let last = sample.at.strftime("%Y-%m-%d %H:%M UTC");
+            (left < sample.value).then(|| match left {
+                0.0 => format!("{}: gone, last seen {last}", sample.object),
+                _ => format!("{}: {left} of {} left, complete {last}", sample.object, sample.value),
+            })
+        })
+        .collect())
+}
