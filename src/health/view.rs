@@ -125,6 +125,13 @@ impl PostgresView<'_> {
         sqlx::query(sql).bind(object).fetch_one(&mut *self.connection).await
     }
 
+    /// Asks the server in a single round trip and throws the answer away.
+    pub async fn round_trip(&mut self, sql: &'static str) -> Result<(), Unseen> {
+        self.asked.push(sql.to_owned());
+        let done = sqlx::raw_sql(sql).execute(&mut *self.connection).await;
+        done.map(|_| ()).map_err(|error| unseen(&error))
+    }
+
     /// Asks the server; the statement is shown with `--detailed`.
     pub async fn rows(&mut self, sql: &'static str) -> Result<Vec<PgRow>, Unseen> {
         self.asked.push(sql.to_owned());

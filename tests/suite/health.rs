@@ -2,3 +2,11 @@
 
 mod command;
 mod job;
+mod damage;
+mod indexes;
+mod looks;
+mod performance;
+mod replication;
+mod schema;
+mod sessions;
+mod statistics;

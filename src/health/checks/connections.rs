@@ -20,10 +20,13 @@ const LIMIT: &str = "SELECT current_setting('max_connections')::int8
       - current_setting('superuser_reserved_connections')::int8
       - coalesce(current_setting('reserved_connections', true)::int8, 0) AS usable";
 
-/// Without pg_monitor other users' sessions are counted, and their state is NULL.
+/// Without pg_monitor the state and the type of other roles' sessions are NULL, but they are there; `usesysid` keeps the
+/// server's own processes out. Walsenders have a limit of their own.
 const USED: &str =
     "SELECT coalesce(usename::text, '?') AS role, coalesce(state, 'hidden') AS state, count(*) AS sessions
-    FROM pg_stat_activity WHERE backend_type = 'client backend' GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2";
+    FROM pg_stat_activity a WHERE backend_type = 'client backend' OR backend_type IS NULL AND usesysid IS NOT NULL
+        AND NOT EXISTS (SELECT FROM pg_stat_replication r WHERE r.pid = a.pid)
+    GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2";
 
 async fn look(view: &mut PostgresView<'_>) -> Seen {
     let usable: i64 = figure(&view.row(LIMIT).await?, "usable")?;

@@ -27,7 +27,7 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
     let mut took = Vec::with_capacity(PROBES);
     for _ in 0..PROBES {
         let began = Instant::now();
-        view.row(PROBE).await?;
+        view.round_trip(PROBE).await?;
         took.push(began.elapsed().as_secs_f64());
     }
     took.sort_by(f64::total_cmp);

@@ -26,7 +26,7 @@ const OBSERVED: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// How far back what was kept is looked for.
 const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
-/// `pages` spares asking the file system for the many small ones. What guards something (unique, primary key, exclusion,
+/// `relpages`, as of the last vacuum or analyze, spares asking the file system for the many small ones. What guards something (unique, primary key, exclusion,
 /// replica identity) is used even if nobody reads it; a partition's index goes with its parent's.
 const INDEXES: &str = "SELECT * FROM (SELECT format('%s.%s', n.nspname, t.relname) AS object, c.relname::text AS name,
             coalesce(pg_stat_get_numscans(c.oid), 0) AS scans, pg_relation_size(c.oid) AS bytes
@@ -34,7 +34,7 @@ const INDEXES: &str = "SELECT * FROM (SELECT format('%s.%s', n.nspname, t.relnam
         JOIN pg_namespace n ON n.oid = t.relnamespace
         WHERE NOT i.indisunique AND NOT i.indisprimary AND NOT i.indisexclusion AND NOT i.indisreplident AND i.indisvalid
             AND NOT c.relispartition AND c.relkind = 'i' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-            AND t.relpersistence <> 't' AND (c.relpages > 1280 OR c.relpages <= 1)) candidates
+            AND t.relpersistence <> 't' AND c.relpages > 1280) candidates
     WHERE bytes > 10485760 ORDER BY bytes DESC, object, name";
 
 /// Counters of a server that crashed begin anew, and so do those of a standby that was promoted: then the background

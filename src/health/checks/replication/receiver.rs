@@ -13,13 +13,15 @@ const SILENT: f64 = 60.0;
 
 /// `behind`: bytes that the primary is known to have and that are not replayed. `since`: the last replayed transaction's
 /// age, which says nothing by itself: on an idle primary it grows, on a severed standby it is frozen.
+/// A standby that has replayed none since its start may be behind since then.
 /// primary_conninfo holds secrets and is only asked whether it is there; who may not read settings gets NULL.
 const RECEIVER: &str = "SELECT r.pid IS NOT NULL AS receiving, r.status, r.sender_host AS sender, r.slot_name AS slot,
         extract(epoch FROM clock_timestamp() - r.last_msg_receipt_time)::float8 AS silent,
         pg_wal_lsn_diff(greatest(r.latest_end_lsn, pg_last_wal_receive_lsn()), pg_last_wal_replay_lsn())::float8 AS behind,
         pg_wal_lsn_diff(pg_last_wal_receive_lsn(), '0/0')::float8 AS received,
         pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::float8 AS replayed,
-        extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8 AS since,
+        extract(epoch FROM clock_timestamp() - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))::float8 AS since,
+        pg_last_xact_replay_timestamp() IS NOT NULL AS transactions,
         pg_is_wal_replay_paused() AS paused,
         (SELECT setting = '' FROM pg_settings WHERE name = 'primary_conninfo') AS archive_only
     FROM (SELECT 1) one LEFT JOIN pg_stat_wal_receiver r ON true";
@@ -33,7 +35,8 @@ struct Receiver {
     behind: Option<f64>,
     received: f64,
     replayed: f64,
-    since: Option<f64>,
+    since: f64,
+    transactions: bool,
     paused: bool,
     archive_only: bool,
 }
@@ -49,7 +52,8 @@ impl Receiver {
             behind: optional(&row, "behind")?,
             received: optional(&row, "received")?.unwrap_or(0.0),
             replayed: optional(&row, "replayed")?.unwrap_or(0.0),
-            since: optional(&row, "since")?,
+            since: figure(&row, "since")?,
+            transactions: figure(&row, "transactions")?,
             paused: figure(&row, "paused")?,
             archive_only: optional(&row, "archive_only")?.unwrap_or(false),
         };
@@ -73,9 +77,10 @@ impl Receiver {
     }
 
     fn lines(&self) -> Vec<String> {
-        let replayed = match self.since {
-            Some(since) => format!("the last replayed transaction is {} old", units::seconds(since)),
-            None => "no transaction was replayed since the start".to_owned(),
+        let replayed = if self.transactions {
+            format!("the last replayed transaction is {} old", units::seconds(self.since))
+        } else {
+            format!("no transaction was replayed since the start {} ago", units::seconds(self.since))
         };
         let receiver = self
             .status
@@ -118,7 +123,7 @@ pub(super) async fn look(view: &mut PostgresView<'_>) -> Seen {
 fn lag(receiver: &Receiver) -> f64 {
     match receiver.behind {
         Some(behind) if behind <= 0.0 && !receiver.archive_only => 0.0,
-        _ => receiver.since.unwrap_or(0.0),
+        _ => receiver.since,
     }
 }
 

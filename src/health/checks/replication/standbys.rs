@@ -22,6 +22,7 @@ const SILENT: f64 = 30.0;
 const STANDBYS: &str = "SELECT CASE application_name WHEN 'walreceiver' THEN 'walreceiver@' || coalesce(host(client_addr), 'local')
             ELSE application_name END AS name, coalesce(host(client_addr), 'local') AS client, state, sync_state,
         pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce(replay_lsn, write_lsn, sent_lsn))::float8 AS bytes,
+        pg_wal_lsn_diff(coalesce(replay_lsn, write_lsn, sent_lsn), '0/0')::float8 AS position,
         extract(epoch FROM replay_lag)::float8 AS lag, extract(epoch FROM clock_timestamp() - reply_time)::float8 AS silent
     FROM pg_stat_replication
     WHERE application_name NOT LIKE 'pg\\_basebackup%' AND application_name NOT LIKE 'pg\\_%\\_sync\\_%'
@@ -40,12 +41,15 @@ struct Standby {
     sync: String,
     bytes: f64,
     seconds: f64,
+    /// Where it is, if it is behind and the server does not say for how long.
+    undated: Option<f64>,
 }
 
 impl Standby {
     fn read(row: &PgRow) -> Result<Self, Unseen> {
         let bytes: f64 = optional(row, "bytes")?.unwrap_or(0.0);
-        let lag: f64 = optional(row, "lag")?.unwrap_or(0.0);
+        let lag: Option<f64> = optional(row, "lag")?;
+        let position: Option<f64> = optional(row, "position")?;
         let silent = optional(row, "silent")?.filter(|silent| *silent > SILENT).unwrap_or(0.0);
         Ok(Self {
             name: figure(row, "name")?,
@@ -54,7 +58,8 @@ impl Standby {
             sync: figure(row, "sync_state")?,
             bytes,
             // An idle primary's lag is that of its last change, however long ago: without bytes there is none.
-            seconds: if bytes > 0.0 { lag.max(silent) } else { 0.0 },
+            seconds: if bytes > 0.0 { lag.unwrap_or(0.0).max(silent) } else { 0.0 },
+            undated: position.filter(|_| bytes > 0.0 && lag.is_none()),
         })
     }
 }
@@ -67,7 +72,8 @@ impl std::fmt::Display for Standby {
 }
 
 pub(super) async fn look(view: &mut PostgresView<'_>) -> Seen {
-    let standbys = standbys(view).await?;
+    let mut standbys = standbys(view).await?;
+    date(&mut view.own, &mut standbys).await?;
     let gone = gone(&mut view.own, &standbys).await?;
     let row = view.row(SYNCHRONOUS).await?;
     let names: String = figure(&row, "names")?;
@@ -121,6 +127,21 @@ async fn standbys(view: &mut PostgresView<'_>) -> Result<Vec<Standby>, Unseen> {
     let mut standbys = rows.iter().map(Standby::read).collect::<Result<Vec<_>, _>>()?;
     standbys.retain(|standby| !view.own.exclude.leaves_out(&standby.name));
     Ok(standbys)
+}
+
+/// A standby that stops replaying after a quiet time has no `replay_lag`, however far it falls behind: the server measures
+/// by what is replayed. What counts then is since when it has been seen behind at the same position.
+async fn date(view: &mut OwnView<'_>, standbys: &mut [Standby]) -> Result<(), Unseen> {
+    let stuck = view.latest("standby_stuck", view.now - REMEMBERED).await?;
+    for standby in standbys {
+        let Some(position) = standby.undated else { continue };
+        #[allow(clippy::float_cmp, reason = "kept as it came")]
+        match stuck.get(&standby.name).filter(|sample| sample.value == position) {
+            Some(since) => standby.seconds = standby.seconds.max(view.now.duration_since(since.at).as_secs_f64()),
+            None => view.keep_latest("standby_stuck", &standby.name, position),
+        }
+    }
+    Ok(())
 }
 
 /// Remembers those that are there, and gives a line for each that was there before and is not.
