@@ -33,10 +33,10 @@ const OLDEST: SignedDuration = SignedDuration::from_hours(8 * 24);
 const SIZE: &str = "SELECT pg_database_size(current_database()) AS bytes";
 
 /// The largest tables. Exact sizes ask the file system for each file, so they are asked for the largest by the planner's
-/// figures, and for those it has none for yet.
+/// figures only, or by their rows where the planner has none yet.
 const TABLES: &str = "SELECT format('%s.%s', n.nspname, t.relname) AS name, pg_total_relation_size(t.oid) AS bytes
     FROM (SELECT c.oid, c.relname, c.relnamespace FROM pg_class c WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
-        ORDER BY c.relpages = 0 AND c.reltuples < 0 DESC, c.relpages DESC LIMIT 60) t
+        ORDER BY greatest(c.relpages, pg_stat_get_live_tuples(c.oid) / 100) DESC LIMIT 40) t
     JOIN pg_namespace n ON n.oid = t.relnamespace WHERE n.nspname !~ '^pg_' ORDER BY 2 DESC LIMIT 10";
 
 #[allow(clippy::cast_precision_loss, reason = "sizes of databases are below 2^52 bytes")]

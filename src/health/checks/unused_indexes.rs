@@ -26,7 +26,8 @@ const OBSERVED: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// How far back what was kept is looked for.
 const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
-/// `relpages`, as of the last vacuum or analyze, spares asking the file system for the many small ones. What guards something (unique, primary key, exclusion,
+/// `relpages`, as of the last vacuum or analyze, spares asking the file system for the many small ones. What guards
+/// something (unique, primary key, exclusion,
 /// replica identity) is used even if nobody reads it; a partition's index goes with its parent's.
 const INDEXES: &str = "SELECT * FROM (SELECT format('%s.%s', n.nspname, t.relname) AS object, c.relname::text AS name,
             coalesce(pg_stat_get_numscans(c.oid), 0) AS scans, pg_relation_size(c.oid) AS bytes

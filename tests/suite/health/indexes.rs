@@ -5,7 +5,7 @@ use std::time::Duration;
 use caretaker::state::Status;
 
 use super::looks::{Looks, Psql};
-use crate::support::{Postgres, until};
+use crate::support::{OwnPostgres, Postgres, until};
 
 #[test]
 fn an_index_whose_building_failed_is_found_and_one_being_built_is_not() {
@@ -67,6 +67,22 @@ fn an_index_counts_as_unused_only_after_two_weeks_of_own_observation() {
 
     // Counters that begin anew prove nothing.
     database.sql("SELECT pg_stat_reset()");
+    let seen = looks.finds(Status::NotApplicable);
+    assert!(seen.summary.starts_with("observed for 0.0s"), "{seen:?}");
+}
+
+#[test]
+fn a_crash_begins_a_new_observation_of_indexes() {
+    let server = OwnPostgres::start();
+    let mut looks = Looks::new("unused_indexes", &server.socket_url("postgres"), "");
+    looks.finds(Status::NotApplicable);
+    looks.later(15 * 24).finds(Status::Ok);
+    server.stop();
+    server.resume();
+    looks.finds(Status::Ok);
+    // Its counters are gone, and nothing that the server itself says of them tells.
+    server.crash();
+    server.resume();
     let seen = looks.finds(Status::NotApplicable);
     assert!(seen.summary.starts_with("observed for 0.0s"), "{seen:?}");
 }

@@ -97,6 +97,9 @@ fn a_slot_that_nobody_uses_is_found_before_it_fills_the_disk() {
     let url = primary.socket_url("postgres");
     let mut looks = Looks::new("replication_slots", &url, "");
     looks.comes_to(Status::Ok);
+    // What feeds the standby is active for ever, and no query.
+    let seen = Looks::new("long_queries", &url, "warning = 0.1\ncritical = 0.1").finds(Status::Ok);
+    assert_eq!(seen.summary, "no query");
     standby.stop();
     let seen = looks.comes_to(Status::Warning);
     assert!(seen.evidence[0].ends_with("nobody uses it"), "{seen:#?}");

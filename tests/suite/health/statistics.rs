@@ -70,7 +70,7 @@ fn the_share_of_blocks_in_the_cache_is_that_since_the_last_look() {
     sql("CREATE UNLOGGED TABLE t (id int PRIMARY KEY, body text); ALTER TABLE t ALTER body SET STORAGE PLAIN; \
          INSERT INTO t SELECT i, repeat('x', 7000) FROM generate_series(1, 4000) i; VACUUM t");
     let hit = || sql("DO $$ BEGIN FOR i IN 1..8000 LOOP PERFORM 1 FROM t WHERE id = 1; END LOOP; END $$");
-    let miss = || sql("DO $$ BEGIN FOR i IN 1..4 LOOP PERFORM count(*) FROM t; END LOOP; END $$");
+    let miss = || sql("DO $$ BEGIN FOR i IN 1..4 LOOP PERFORM count(body) FROM t; END LOOP; END $$");
     let mut looks = Looks::new("cache_hit", &server.socket_url("postgres"), "warning = 0.9\ncritical = 0.0");
     let seen = looks.finds(Status::NotApplicable);
     assert!(seen.summary.contains("first look"), "{seen:?}");
