@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::{Exclusions, Limits, Unseen};
-use crate::config::{Config, Database};
+use crate::config::{Config, Database, HealthJob};
+use crate::database::postgres::Identifier;
 use crate::database::postgres::{Endpoint, Identity};
 use crate::state::{Sample, State};
 
@@ -16,6 +17,8 @@ use crate::state::{Sample, State};
 pub struct OwnView<'a> {
     /// The configuration.
     pub config: &'a Config,
+    /// The health job that looks.
+    pub job: &'a HealthJob,
     /// The database that is looked at.
     pub database: &'a Database,
     /// What is remembered.
@@ -100,6 +103,26 @@ impl OwnView<'_> {
             .filter(|last| last.value <= counter)
             .map(|last| Delta { by: counter - last.value, over: self.now.duration_since(last.at) }))
     }
+
+    /// Keeps a counter, and says how far it has come since the oldest look within a window; `None` at the first look and
+    /// after a reset in the window.
+    pub async fn climb(
+        &mut self,
+        metric: &str,
+        object: &str,
+        counter: f64,
+        window: SignedDuration,
+    ) -> Result<Option<Delta>, Unseen> {
+        let mut kept = self.kept(metric, self.now - window).await?;
+        kept.retain(|sample| sample.object == object && sample.at < self.now);
+        self.keep(metric, object, counter);
+        let is_rising = kept.is_sorted_by(|one, next| one.value <= next.value);
+        let reaches_now = kept.last().is_some_and(|last| last.value <= counter);
+        Ok(kept
+            .first()
+            .filter(|_| is_rising && reaches_now)
+            .map(|first| Delta { by: counter - first.value, over: self.now.duration_since(first.at) }))
+    }
 }
 
 impl PostgresView<'_> {
@@ -138,6 +161,19 @@ impl PostgresView<'_> {
         sqlx::query(sql).persistent(false).fetch_all(&mut *self.connection).await.map_err(|error| unseen(&error))
     }
 
+    /// The GRANT that would cure a blindness, for the role that we are: `GRANT pg_monitor TO "caretaker"`.
+    pub fn grant(&self, what: &str) -> String {
+        let role =
+            Identifier::new(&self.server.user).map_or_else(|_| self.server.user.clone(), |role| role.to_string());
+        format!("GRANT {what} TO {role}")
+    }
+
+    /// Whether our role has the privileges of a predefined one; a superuser has all.
+    pub async fn has_role(&mut self, role: &'static str) -> Result<bool, Unseen> {
+        let question = sqlx::query_scalar("SELECT pg_has_role($1::name, 'USAGE')").persistent(false).bind(role);
+        question.fetch_one(&mut *self.connection).await.map_err(|error| unseen(&error))
+    }
+
     /// The same where there is exactly one row.
     pub async fn row(&mut self, sql: &'static str) -> Result<PgRow, Unseen> {
         self.asked.push(sql.to_owned());
@@ -171,6 +207,15 @@ where
     }
 }
 
+/// A figure of a row that may be NULL for a good reason.
+pub fn optional<'r, T>(row: &'r PgRow, column: &str) -> Result<Option<T>, Unseen>
+where
+    T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    use sqlx::Row as _;
+    row.try_get::<Option<T>, _>(column).map_err(|error| unseen(&error))
+}
+
 /// SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 pub(super) fn unseen(error: &sqlx::Error) -> Unseen {
     let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
@@ -181,4 +226,14 @@ pub(super) fn unseen(error: &sqlx::Error) -> Unseen {
         "55P03" => Unseen::unknown("a lock was in the way for longer than the lock timeout"),
         _ => Unseen::unknown(why),
     }
+}
+
+/// An instant as the server counts it: seconds since 1970.
+pub fn epoch(at: Timestamp) -> f64 {
+    at.duration_since(Timestamp::UNIX_EPOCH).as_secs_f64()
+}
+
+/// What the state store knows; where it fails, nothing is known.
+pub fn known<T>(asked: Result<T, crate::state::StateError>) -> Result<T, Unseen> {
+    asked.map_err(|error| Unseen::unknown(crate::fault::chain(&error)))
 }

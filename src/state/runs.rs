@@ -352,6 +352,17 @@ impl State {
         rows.iter().map(read).collect()
     }
 
+    /// When a run of this job last succeeded.
+    pub async fn last_success(&self, job: &str) -> Result<Option<Timestamp>, StateError> {
+        let at: Option<i64> =
+            sqlx::query_scalar("SELECT max(finished_ms) FROM runs WHERE job = ?1 AND state = 'succeeded'")
+                .bind(job)
+                .fetch_one(&self.pool)
+                .await
+                .map_err(|e| self.error(e))?;
+        Ok(at.map(from_ms))
+    }
+
     /// Each job's newest run.
     pub async fn last_runs(&self) -> Result<Vec<Run>, StateError> {
         let rows = sqlx::query(

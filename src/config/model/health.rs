@@ -1,11 +1,12 @@
 //! `[health.*]`
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::DatabaseName;
+use super::{DatabaseName, PostgresTarget};
 use crate::schedule::Schedule;
 
 /// A database whose health is looked at.
@@ -23,6 +24,10 @@ pub struct HealthJob {
     pub timezone: TimeZone,
     /// When nothing that is found becomes an incident.
     pub maintenance: Vec<Maintenance>,
+    /// `migrations = { … }`: what the check `migrations` compares the database with.
+    pub migrations: Option<Migrations>,
+    /// `pgbouncer = { … }`: the admin console that the check `pgbouncer` asks.
+    pub pgbouncer: Option<PostgresTarget>,
     /// `[health.*.checks.*]`: what the operator wants otherwise.
     pub checks: BTreeMap<CheckName, CheckSettings>,
 }
@@ -55,6 +60,15 @@ pub struct Maintenance {
     pub schedule: Schedule,
     /// How long it lasts.
     pub duration: Duration,
+}
+
+/// What a database's schema should have come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrations {
+    /// The folder with the migrations' files.
+    pub dir: Option<PathBuf>,
+    /// The migration that should be the last one applied, as its tool names it.
+    pub expected: Option<String>,
 }
 
 /// What the operator wants of a check; whatever is left out has a default.

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 pub use backup::{BackupJob, CatchUp, Compression, FingerprintLevel, SqliteCheck};
 pub use daemon::{Daemon, Environment};
 pub use database::{Database, DatabaseKind, PostgresTarget, SqliteTarget, SslMode};
-pub use health::{Bad, CheckName, CheckSettings, HealthJob, Maintenance, Unit};
+pub use health::{Bad, CheckName, CheckSettings, HealthJob, Maintenance, Migrations, Unit};
 pub use names::{DatabaseName, JobKind, JobName, NameError, StoreName};
 pub use retention::Retention;
 pub use secret::{Redacted, SecretError, SecretSource};

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use super::super::{Bad, CheckName, CheckSettings, HealthJob, JobKind, JobName, Maintenance, Unit, suggest};
-use super::values::{boolean, bytes_of, duration, duration_of, number, schedule, text, timezone};
-use super::{Known, Problem, Section, Spot};
+use super::super::{
+    Bad, CheckName, CheckSettings, DatabaseKind, HealthJob, JobKind, JobName, Maintenance, Migrations, PostgresTarget,
+    Unit, suggest,
+};
+use super::values::{boolean, bytes_of, duration, duration_of, number, path, schedule, text, timezone};
+use super::{Known, Problem, Section, Spot, database};
 
 /// Reads one job. `zone`: the daemon's; `None` if that is wrong, which was reported.
 pub(super) fn read(
@@ -23,6 +26,10 @@ pub(super) fn read(
     let deep = section.or("deep_schedule", HealthJob::DEEP_SCHEDULE, schedule);
     let own_zone = section.optional("timezone", timezone);
     let maintenance = section.sections("maintenance").iter().filter_map(maintenance).collect();
+    let migrations = section.has("migrations").then(|| migrations(&section.table("migrations")));
+    let pgbouncer = section.has("pgbouncer").then(|| console(&section.table("pgbouncer")));
+    section.know("migrations");
+    section.know("pgbouncer");
     let checks: BTreeMap<_, _> =
         section.tables("checks").iter().filter_map(|(name, table)| settings(name, table)).collect();
     section.finish();
@@ -36,6 +43,8 @@ pub(super) fn read(
         deep_schedule: deep?,
         timezone: own_zone.or_else(|| zone.cloned())?,
         maintenance,
+        migrations: migrations.map_or(Some(None), |read| read.map(Some))?,
+        pgbouncer: pgbouncer.map_or(Some(None), |read| read.map(Some))?,
         checks,
     };
     Some((name.to_owned(), job))
@@ -47,6 +56,34 @@ fn maintenance(section: &Section<'_>) -> Option<Maintenance> {
     section.finish();
     Some(Maintenance { schedule: begins?, duration: lasts? })
 }
+
+fn migrations(section: &Section<'_>) -> Option<Migrations> {
+    let dir = section.optional("dir", path);
+    let expected = section.optional("expected", text);
+    section.finish();
+    if dir.is_none() && expected.is_none() && !section.is_faulty() {
+        section.error(
+            Problem::new("this says nothing")
+                .help("name the migrations' folder as `dir`, or the last one as `expected`"),
+        );
+    }
+    (!section.is_faulty()).then_some(Migrations { dir, expected })
+}
+
+/// PgBouncer's admin console, with the keys of a `[databases.*]`.
+fn console(section: &Section<'_>) -> Option<PostgresTarget> {
+    match database::read(BOUNCER_CONSOLE, section)?.1.kind {
+        DatabaseKind::Postgres(target) if target.dbname == BOUNCER_CONSOLE => Some(target),
+        _ => {
+            let problem = Problem::new("this URL is not that of PgBouncer's admin console");
+            section.error(problem.help("its database is called `pgbouncer`: `postgres://user@host:6432/pgbouncer`"));
+            None
+        }
+    }
+}
+
+/// What PgBouncer calls its console. <https://www.pgbouncer.org/usage.html#admin-console>
+const BOUNCER_CONSOLE: &str = "pgbouncer";
 
 fn settings(name: &str, section: &Section<'_>) -> Option<(CheckName, CheckSettings)> {
     let Some(check) = CheckName::ALL.iter().copied().find(|check| check.as_str() == name) else {

@@ -3,6 +3,8 @@
 //! [`Postgres`] is the handle of one configured database. Everything that connects there, ours or a tool, holds a
 //! permit of its gate, so `max_connections` is a promise to the server's operator.
 
+mod bouncer;
+mod certificate;
 mod connection;
 mod conninfo;
 mod control;
@@ -21,6 +23,8 @@ mod target;
 mod tls;
 mod tools;
 
+pub use bouncer::{BOUNCER_CONSOLE, BouncerPool, bouncer_pools};
+pub use certificate::{CertificateError, ServerCertificate, certificates};
 pub use connection::{Connection, Endpoint};
 pub use control::{Busy, ControlConnection, LockError, Snapshot};
 pub use copy::{CopySession, CopyStream};
