@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::{Check, LookAt};
+use super::{Check, LookAt, sqlite};
 use crate::config::{CheckName, SslMode};
 use crate::health::{PostgresView, Seen, Verdict};
 use crate::units;
@@ -15,7 +15,11 @@ pub(super) const CHECK: Check = Check {
     warning: Some(1.0),
     critical: Some(5.0),
     source: "a connection within a data centre takes a few milliseconds; applications' pools give up after 5 s or more",
-    look: LookAt { postgres: Some(|view| Box::pin(look(view))), sqlite: None, own: None },
+    look: LookAt {
+        postgres: Some(|view| Box::pin(look(view))),
+        sqlite: Some(|view| Box::pin(sqlite::opening(view))),
+        own: None,
+    },
 };
 
 async fn look(view: &mut PostgresView<'_>) -> Seen {

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Check, LookAt};
+use super::{Check, LookAt, growth_sqlite};
 use crate::config::CheckName;
 use crate::health::view::figure;
 use crate::health::{OwnView, PostgresView, Seen, Unseen, Verdict};
@@ -15,7 +15,11 @@ pub(super) const CHECK: Check = Check {
     warning: Some(0.20),
     critical: Some(0.50),
     source: "at 20 % a day a database doubles within four days; steady growth is what disk_full_in is for",
-    look: LookAt { postgres: Some(|view| Box::pin(look(view))), sqlite: None, own: None },
+    look: LookAt {
+        postgres: Some(|view| Box::pin(look(view))),
+        sqlite: Some(|view| Box::pin(growth_sqlite::look(view))),
+        own: None,
+    },
 };
 
 /// What is kept of each look: the database's size in bytes.

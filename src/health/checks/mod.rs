@@ -1,28 +1,65 @@
 //! The checks, one file each. A new one: a variant in [`CheckName`], a file here, a line in [`check`].
 
 mod amcheck;
+mod archiving;
+mod autovacuum;
+mod backup_age;
+mod backup_jobs;
+mod bloat;
 mod cache_hit;
+mod checkpoints;
 mod checksum_failures;
 mod connections;
 mod connectivity;
 mod deadlocks;
 mod disabled_triggers;
+mod disk_free;
+mod disk_full_in;
 mod duplicate_indexes;
+mod end_of_life;
+mod foreign_keys;
+mod freelist;
 mod growth;
+mod growth_sqlite;
 mod idle_in_transaction;
+mod integrity;
 mod invalid_indexes;
+mod job_overdue;
+mod journal_mode;
 mod listing;
+mod lock_wait;
 mod locks;
 mod long_queries;
+mod migrations;
 mod missing_primary_keys;
+mod multixact_age;
+mod newest_copy;
+mod oldest_snapshot;
+mod password_expiry;
+mod pending_restart;
+mod pgbouncer;
+mod prepared_transactions;
+mod proof_age;
 mod query_latency;
+mod recovery_conflicts;
 mod replication;
 mod replication_slots;
+mod rollbacks;
+mod sequences;
 mod session;
 mod slow_statements;
+mod sqlite;
+mod table_activity;
+mod tls_certificate;
+mod transaction_id_age;
+mod uncovered_databases;
 mod unindexed_foreign_keys;
 mod unused_indexes;
 mod unvalidated_constraints;
+mod versions;
+mod volumes;
+mod wal_size;
+mod wraparound;
 
 use std::pin::Pin;
 
@@ -91,16 +128,35 @@ pub fn check(name: CheckName) -> Check {
         CheckName::Locks => locks::CHECK,
         CheckName::Deadlocks => deadlocks::CHECK,
         CheckName::CacheHit => cache_hit::CHECK,
-        _ => Check { name, ..UNWRITTEN },
+        CheckName::TransactionIdAge => transaction_id_age::CHECK,
+        CheckName::MultixactAge => multixact_age::CHECK,
+        CheckName::OldestSnapshot => oldest_snapshot::CHECK,
+        CheckName::Autovacuum => autovacuum::CHECK,
+        CheckName::TableActivity => table_activity::CHECK,
+        CheckName::Bloat => bloat::CHECK,
+        CheckName::Sequences => sequences::CHECK,
+        CheckName::Archiving => archiving::CHECK,
+        CheckName::Checkpoints => checkpoints::CHECK,
+        CheckName::PreparedTransactions => prepared_transactions::CHECK,
+        CheckName::PendingRestart => pending_restart::CHECK,
+        CheckName::Versions => versions::CHECK,
+        CheckName::TlsCertificate => tls_certificate::CHECK,
+        CheckName::Migrations => migrations::CHECK,
+        CheckName::Rollbacks => rollbacks::CHECK,
+        CheckName::RecoveryConflicts => recovery_conflicts::CHECK,
+        CheckName::PasswordExpiry => password_expiry::CHECK,
+        CheckName::PgBouncer => pgbouncer::CHECK,
+        CheckName::UncoveredDatabases => uncovered_databases::CHECK,
+        CheckName::BackupAge => backup_age::CHECK,
+        CheckName::ProofAge => proof_age::CHECK,
+        CheckName::JobOverdue => job_overdue::CHECK,
+        CheckName::DiskFree => disk_free::CHECK,
+        CheckName::DiskFullIn => disk_full_in::CHECK,
+        CheckName::Integrity => integrity::CHECK,
+        CheckName::ForeignKeys => foreign_keys::CHECK,
+        CheckName::Freelist => freelist::CHECK,
+        CheckName::WalSize => wal_size::CHECK,
+        CheckName::JournalMode => journal_mode::CHECK,
+        CheckName::LockWait => lock_wait::CHECK,
     }
 }
-
-const UNWRITTEN: Check = Check {
-    name: CheckName::Connectivity,
-    about: "",
-    deep: false,
-    warning: None,
-    critical: None,
-    source: "",
-    look: LookAt { postgres: None, sqlite: None, own: None },
-};
