@@ -185,15 +185,6 @@ impl PostgresView<'_> {
 const REACH: &str = "SELECT e.extversion FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace,
     LATERAL set_config('search_path', 'pg_catalog, ' || quote_ident(n.nspname), false) WHERE e.extname = $1";
 
-/// A figure of a row that may be NULL.
-pub fn optional<'r, T>(row: &'r PgRow, column: &str) -> Result<Option<T>, Unseen>
-where
-    T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
-{
-    use sqlx::Row as _;
-    row.try_get(column).map_err(|error| unseen(&error))
-}
-
 /// A figure of a row; NULL, where there should be one, is "not seen", and nearly always a missing privilege.
 pub fn figure<'r, T>(row: &'r PgRow, column: &str) -> Result<T, Unseen>
 where

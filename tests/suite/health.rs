@@ -1,12 +1,30 @@
-//! Health: what is looked at, what is found, and how it is told.
+//! Health: every check against the real thing, driven through OK, WARNING and CRITICAL and back; and how it is told.
 
+mod ages;
+mod archiving;
+mod blind;
+mod certificate;
 mod command;
-mod job;
+mod conflicts;
+mod counters;
+mod coverage;
 mod damage;
+mod disk;
 mod indexes;
+mod job;
 mod looks;
+mod migrations;
+mod own;
 mod performance;
+mod pgbouncer;
 mod replication;
+mod roles;
 mod schema;
+mod sequences;
 mod sessions;
+mod settings;
+mod sqlite;
 mod statistics;
+mod transactions;
+mod vacuum;
+mod watch;

@@ -43,6 +43,8 @@ impl HealthJob {
             deep_schedule: schedule(Self::DEEP_SCHEDULE),
             timezone: timezone.clone(),
             maintenance: Vec::new(),
+            migrations: None,
+            pgbouncer: None,
             checks: BTreeMap::new(),
         }
     }

@@ -67,9 +67,9 @@ fn queries_that_a_standby_cancels_for_its_replay_are_counted_since_the_last_look
         for name in &names {
             primary.sql("postgres", &format!("CREATE TABLE {name} (i int)"));
         }
-        let there = format!("SELECT count(*) FROM pg_class WHERE relname LIKE 'doomed_%'");
+        let there = "SELECT count(*) FROM pg_class WHERE relname LIKE 'doomed_%'";
         until("the tables to be on the standby", patient(), || {
-            standby.server.sql("postgres", &there).trim() == count.to_string()
+            standby.server.sql("postgres", there).trim() == count.to_string()
         });
         let url = standby.server.socket_url("postgres");
         let sessions: Vec<Session> = names
@@ -79,7 +79,7 @@ fn queries_that_a_standby_cancels_for_its_replay_are_counted_since_the_last_look
         for name in &names {
             primary.sql("postgres", &format!("DROP TABLE {name}"));
         }
-        until("the drops to be replayed", patient(), || standby.server.sql("postgres", &there).trim() == "0");
+        until("the drops to be replayed", patient(), || standby.server.sql("postgres", there).trim() == "0");
         drop(sessions);
     };
     watch.not_applicable().says("first look");
