@@ -210,7 +210,8 @@ impl<'a> Scene<'a> {
             view.settle(manners).await?;
             look(&mut view).await
         })
-        .await;
+        .await
+        .map_err(|unseen| unseen.to_role(&server.user));
         let look = Look { check: *check, limits: view.own.limits, seen, took: began.elapsed(), sql: view.asked };
         (look, view.own.fresh, view.own.latest)
     }

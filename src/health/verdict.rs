@@ -1,5 +1,6 @@
 //! What a check says.
 
+use crate::database::postgres::Identifier;
 use crate::state::Status;
 
 /// What a check found, or why it could not see.
@@ -71,11 +72,33 @@ impl Unseen {
         Self::Unknown { why: why.into(), cure: None }
     }
 
+    /// Names the role that lacks a privilege, in place of `CURRENT_USER`: who grants it is another one.
+    pub(super) fn to_role(self, role: &str) -> Self {
+        match (self, Identifier::new(role)) {
+            (Self::Unknown { why, cure: Some(cure) }, Ok(role)) => {
+                Self::Unknown { why, cure: Some(cure.replace("CURRENT_USER", &role.to_string())) }
+            }
+            (other, _) => other,
+        }
+    }
+
     /// With what would cure it.
     pub fn cure(self, cure: impl Into<String>) -> Self {
         match self {
             Self::Unknown { why, .. } => Self::Unknown { why, cure: Some(cure.into()) },
             other => other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Unseen;
+
+    #[test]
+    fn a_grant_names_the_role() {
+        let unseen = Unseen::unknown("hidden").cure("GRANT pg_monitor TO CURRENT_USER");
+        let cure = "GRANT pg_monitor TO \"odd \"\"one\"".to_owned();
+        assert_eq!(unseen.to_role("odd \"one"), Unseen::Unknown { why: "hidden".to_owned(), cure: Some(cure) });
     }
 }

@@ -28,3 +28,4 @@ mod statistics;
 mod transactions;
 mod vacuum;
 mod watch;
+mod versions;

@@ -93,5 +93,4 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
     ))
 }
 
-const GRANT: &str =
-    "GRANT EXECUTE ON FUNCTION bt_index_check(regclass) TO the role that Caretaker connects as, as a superuser";
+const GRANT: &str = "GRANT EXECUTE ON FUNCTION bt_index_check(regclass) TO CURRENT_USER, as a superuser";

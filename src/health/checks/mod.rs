@@ -66,7 +66,8 @@ use std::pin::Pin;
 use super::{OwnView, PostgresView, Seen, SqliteView};
 use crate::config::CheckName;
 
-/// What cures most blindness: the predefined role that may read every statistics view.
+/// What cures most blindness: the predefined role that may read every statistics view. `CURRENT_USER` is replaced by the
+/// role that Caretaker connects as.
 /// <https://www.postgresql.org/docs/current/predefined-roles.html>
 pub const MONITOR: &str = "GRANT pg_monitor TO CURRENT_USER, as a superuser: `caretaker database grants` prints it";
 

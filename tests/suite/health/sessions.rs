@@ -115,7 +115,10 @@ fn who_may_not_see_others_sessions_says_so_and_what_to_grant() {
     let blind = ["long_queries", "idle_in_transaction"];
     for check in blind {
         let seen = Looks::new(check, &url, NEVER).finds(Status::Unknown);
-        assert!(seen.summary.contains("hidden") && seen.advice.unwrap().contains("GRANT pg_monitor"));
+        assert!(
+            seen.summary.contains("hidden")
+                && seen.advice.unwrap().contains(&format!("GRANT pg_monitor TO \"{role}\""))
+        );
     }
     // Locks hide nothing but names.
     let mut waiting = psql(&database, "waiting");

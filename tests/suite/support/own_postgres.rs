@@ -35,7 +35,7 @@ impl OwnPostgres {
         Self::start_from("CARETAKER_TEST_PG_BIN", settings)
     }
 
-    /// One of another major version: 16 or 18.
+    /// One of another major version, 16 or 18, without the extensions that come with a server.
     pub fn of_major(major: u32) -> Self {
         Self::start_from(&format!("CARETAKER_TEST_PG{major}_BIN"), &[])
     }
