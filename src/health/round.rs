@@ -211,7 +211,7 @@ impl<'a> Scene<'a> {
             look(&mut view).await
         })
         .await
-        .map_err(|unseen| unseen.to_role(&server.user));
+        .map_err(|unseen| unseen.for_role(&server.user));
         let look = Look { check: *check, limits: view.own.limits, seen, took: began.elapsed(), sql: view.asked };
         (look, view.own.fresh, view.own.latest)
     }

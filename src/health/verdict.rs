@@ -73,7 +73,7 @@ impl Unseen {
     }
 
     /// Names the role that lacks a privilege, in place of `CURRENT_USER`: who grants it is another one.
-    pub(super) fn to_role(self, role: &str) -> Self {
+    pub(super) fn for_role(self, role: &str) -> Self {
         match (self, Identifier::new(role)) {
             (Self::Unknown { why, cure: Some(cure) }, Ok(role)) => {
                 Self::Unknown { why, cure: Some(cure.replace("CURRENT_USER", &role.to_string())) }
@@ -99,6 +99,6 @@ mod tests {
     fn a_grant_names_the_role() {
         let unseen = Unseen::unknown("hidden").cure("GRANT pg_monitor TO CURRENT_USER");
         let cure = "GRANT pg_monitor TO \"odd \"\"one\"".to_owned();
-        assert_eq!(unseen.to_role("odd \"one"), Unseen::Unknown { why: "hidden".to_owned(), cure: Some(cure) });
+        assert_eq!(unseen.for_role("odd \"one"), Unseen::Unknown { why: "hidden".to_owned(), cure: Some(cure) });
     }
 }

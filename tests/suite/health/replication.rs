@@ -127,11 +127,16 @@ fn a_slot_that_nobody_uses_is_found_before_it_fills_the_disk() {
 
 #[test]
 fn who_may_not_see_standbys_says_so() {
-    let (primary, _standby) = pair();
+    let (primary, standby) = pair();
     primary.sql("postgres", "CREATE ROLE blind LOGIN PASSWORD 'x'");
-    let mut looks = Looks::new("replication", &primary.url_as("blind", Some("x"), "postgres"), "");
-    let seen = looks.finds(Status::Unknown);
-    assert!(seen.advice.unwrap().contains("GRANT pg_monitor"));
+    caught_up(&primary);
+    for server in [&primary, &standby] {
+        let seen = Looks::new("replication", &server.url_as("blind", Some("x"), "postgres"), "").finds(Status::Unknown);
+        assert!(seen.advice.unwrap().contains("GRANT pg_monitor TO \"blind\""));
+    }
     primary.sql("postgres", "GRANT pg_monitor TO blind");
-    looks.finds(Status::Ok);
+    caught_up(&primary);
+    for server in [&primary, &standby] {
+        Looks::new("replication", &server.url_as("blind", Some("x"), "postgres"), "").finds(Status::Ok);
+    }
 }

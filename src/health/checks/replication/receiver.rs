@@ -15,7 +15,7 @@ const SILENT: f64 = 60.0;
 /// age, which says nothing by itself: on an idle primary it grows, on a severed standby it is frozen.
 /// A standby that has replayed none since its start may be behind since then.
 /// primary_conninfo holds secrets and is only asked whether it is there; who may not read settings gets NULL.
-const RECEIVER: &str = "SELECT r.pid IS NOT NULL AS receiving, r.status, r.sender_host AS sender, r.slot_name AS slot,
+const RECEIVER: &str = "SELECT r.pid IS NOT NULL AS receiving, r.status, r.sender_host AS sender,
         extract(epoch FROM clock_timestamp() - r.last_msg_receipt_time)::float8 AS silent,
         pg_wal_lsn_diff(greatest(r.latest_end_lsn, pg_last_wal_receive_lsn()), pg_last_wal_replay_lsn())::float8 AS behind,
         pg_wal_lsn_diff(pg_last_wal_receive_lsn(), '0/0')::float8 AS received,

@@ -146,27 +146,88 @@ async fn date(view: &mut OwnView<'_>, standbys: &mut [Standby]) -> Result<(), Un
 
 /// Remembers those that are there, and gives a line for each that was there before and is not.
 async fn gone(view: &mut OwnView<'_>, standbys: &[Standby]) -> Result<Vec<String>, Unseen> {
-    let mut there: BTreeMap<&str, f64> = BTreeMap::new();
+    let mut there: BTreeMap<String, f64> = BTreeMap::new();
     for standby in standbys {
-        *there.entry(&standby.name).or_default() += 1.0;
+        *there.entry(standby.name.clone()).or_default() += 1.0;
     }
     let known = view.latest("standby", view.now - REMEMBERED).await?;
-    for (name, count) in &there {
-        // As many of one name as there ever were: the loss of one of two must not be forgotten by the next look.
-        let before = known.get(*name).map_or(0.0, |sample| sample.value);
-        if *count >= before {
-            view.keep_latest("standby", name, *count);
+    let before: BTreeMap<String, f64> = known
+        .values()
+        .filter(|sample| sample.value > 0.0 && !view.exclude.leaves_out(&sample.object))
+        .map(|sample| (sample.object.clone(), sample.value))
+        .collect();
+    let Roll { remember, missing } = call_the_roll(&before, &there);
+    for (name, count) in remember {
+        view.keep_latest("standby", &name, count);
+    }
+    let line = |name: String| {
+        let (left, complete) = (there.get(&name).copied().unwrap_or(0.0), before[&name]);
+        let last = known[&name].at.strftime("%Y-%m-%d %H:%M UTC");
+        if left > 0.0 {
+            format!("{name}: {left} of {complete} left, complete {last}")
+        } else {
+            format!("{name}: gone, last seen {last}")
+        }
+    };
+    Ok(missing.into_iter().map(line).collect())
+}
+
+/// What follows from who was there before and who is there now.
+#[derive(Debug, PartialEq)]
+struct Roll {
+    /// How many of each name to remember from now on; 0 forgets one that was replaced.
+    remember: Vec<(String, f64)>,
+    /// The names of which some are missing.
+    missing: Vec<String>,
+}
+
+/// By number first: after a switch of primary and standby the old name never comes back, but somebody else does. As long
+/// as there are too few, nobody new is remembered, or the newcomers would be missed together with those they replace.
+fn call_the_roll(before: &BTreeMap<String, f64>, there: &BTreeMap<String, f64>) -> Roll {
+    let short: Vec<String> = before
+        .iter()
+        .filter(|(name, count)| there.get(*name).is_none_or(|left| left < *count))
+        .map(|(n, _)| n.clone())
+        .collect();
+    if there.values().sum::<f64>() >= before.values().sum() {
+        let forgotten = short.into_iter().filter(|name| !there.contains_key(name)).map(|name| (name, 0.0));
+        let remember = there.iter().map(|(name, count)| (name.clone(), *count)).chain(forgotten).collect();
+        return Roll { remember, missing: Vec::new() };
+    }
+    let complete = there.iter().filter(|(name, count)| before.get(*name).is_some_and(|before| *count >= before));
+    let remember = complete.map(|(name, count)| (name.clone(), *count)).collect();
+    Roll { remember, missing: short }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[(&str, f64)]) -> BTreeMap<String, f64> {
+        names.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+    }
+
+    #[test]
+    fn who_is_missing_is_missed_until_somebody_takes_the_place() {
+        let one = |name| (name, 1.0);
+        for (before, there, remember, missing) in [
+            (&[][..], &[one("a")][..], &[one("a")][..], &[][..]),
+            (&[one("a"), one("b")], &[one("a"), one("b")], &[one("a"), one("b")], &[]),
+            (&[one("a"), one("b")], &[one("a")], &[one("a")], &["b"]),
+            (&[one("a")], &[], &[], &["a"]),
+            // A switch, a replacement, and a rolling one.
+            (&[one("b")], &[one("a")], &[one("a"), ("b", 0.0)], &[]),
+            (&[one("a"), one("b")], &[one("c")], &[], &["a", "b"]),
+            (&[one("a"), one("b")], &[one("c"), one("d")], &[one("c"), one("d"), ("a", 0.0), ("b", 0.0)], &[]),
+            // Several of one name.
+            (&[("a", 2.0)], &[one("a")], &[], &["a"]),
+            (&[("a", 2.0)], &[("a", 3.0)], &[("a", 3.0)], &[]),
+        ] {
+            let expected = Roll {
+                remember: remember.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+                missing: missing.iter().map(|name: &&str| (*name).to_owned()).collect(),
+            };
+            assert_eq!(call_the_roll(&names(before), &names(there)), expected, "{before:?} {there:?}");
         }
     }
-    let missing = known.values().filter(|sample| !view.exclude.leaves_out(&sample.object));
-    Ok(missing
-        .filter_map(|sample| {
-            let left = there.get(sample.object.as_str()).copied().unwrap_or(0.0);
-            let last = sample.at.strftime("%Y-%m-%d %H:%M UTC");
-            (left < sample.value).then(|| match left {
-                0.0 => format!("{}: gone, last seen {last}", sample.object),
-                _ => format!("{}: {left} of {} left, complete {last}", sample.object, sample.value),
-            })
-        })
-        .collect())
 }
