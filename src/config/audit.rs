@@ -64,18 +64,22 @@ pub(super) fn files(config: &Config) -> Vec<Diagnostic> {
 /// The files with secrets that the configuration names, and whether each must exist.
 fn secret_files(config: &Config) -> Vec<(String, PathBuf, bool)> {
     let mut files = Vec::new();
-    for database in config.databases.values() {
-        if let DatabaseKind::Postgres(target) = &database.kind {
-            let what = format!("the database `{}`", database.name);
-            if let Some(source) = &target.password
-                && let Some(path) = source.file()
-            {
-                // A credential may also come from systemd.
-                let is_credential = matches!(source, super::SecretSource::Credential(_));
-                files.push((what.clone(), path, !is_credential));
-            }
-            files.extend(target.sslkey.clone().map(|path| (what.clone(), path, true)));
+    let databases = config.databases.values().filter_map(|database| match &database.kind {
+        DatabaseKind::Postgres(target) => Some((format!("the database `{}`", database.name), target)),
+        DatabaseKind::Sqlite(_) => None,
+    });
+    let consoles = config.health.values().filter_map(|job| {
+        job.pgbouncer.as_ref().map(|target| (format!("the console `health.{}.pgbouncer`", job.name), target))
+    });
+    for (what, target) in databases.chain(consoles) {
+        if let Some(source) = &target.password
+            && let Some(path) = source.file()
+        {
+            // A credential may also come from systemd.
+            let is_credential = matches!(source, super::SecretSource::Credential(_));
+            files.push((what.clone(), path, !is_credential));
         }
+        files.extend(target.sslkey.clone().map(|path| (what.clone(), path, true)));
     }
     for store in config.stores.values() {
         if let StoreKind::S3(s3) = &store.kind {

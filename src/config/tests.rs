@@ -590,6 +590,29 @@ fn a_diagnostic_for_programs_says_the_same() {
     );
 }
 
+#[test]
+fn what_health_compares_with_is_a_folder_or_a_name_and_the_console_is_pgbouncers() {
+    let health = |lines: &str| load_one(&format!("[health.app]\ndatabase = \"app\"\n{lines}\n{BASE}"));
+    let fine = health(
+        "migrations = { dir = \"/srv/app/migrations\", expected = \"7\" }
+         pgbouncer = { url = \"postgres://stats@127.0.0.1:6432/pgbouncer\", password_file = \"/nowhere\" }",
+    )
+    .unwrap();
+    let job = &fine.config.health["app"];
+    let expected = Migrations { dir: Some("/srv/app/migrations".into()), expected: Some("7".to_owned()) };
+    assert_eq!(job.migrations, Some(expected));
+    assert_eq!(job.pgbouncer.as_ref().unwrap().hosts, [("127.0.0.1".to_owned(), 6432)]);
+    for (lines, error) in [
+        ("migrations = {}", "this says nothing"),
+        ("migrations = { dri = \"/x\" }", "unknown key `dri`; did you mean `dir`?"),
+        ("pgbouncer = { url = \"postgres://stats@127.0.0.1:6432/app\" }", "not that of PgBouncer's admin console"),
+        ("pgbouncer = {}", "needs one of `url`"),
+    ] {
+        let said = said(&health(lines));
+        assert!(said.iter().any(|line| line.contains(error)), "{lines}: {said:?}");
+    }
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(400))]
 

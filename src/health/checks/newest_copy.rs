@@ -3,6 +3,8 @@
 //! at the file itself, and say so.
 
 use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 use tokio_util::io::SyncIoBridge;
@@ -51,6 +53,23 @@ pub(super) async fn examine(view: &mut SqliteView<'_>, kind: Kind, words: &'stat
         .advice(words.advice))
 }
 
+/// How the unpacked copies are called, in the state directory.
+const PREFIX: &str = "health-copy.";
+
+/// No check takes as long: what is older was left by a process that was killed.
+const ABANDONED: Duration = Duration::from_secs(6 * 3600);
+
+fn forget_leftovers(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let age = entry.metadata().and_then(|data| data.modified()).ok().and_then(|at| at.elapsed().ok());
+        if is_ours && age.is_some_and(|age| age > ABANDONED) {
+            // The next deep check tries again.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// The newest good backup, unpacked into a temporary file beside the state; or why not.
 async fn unpack(view: &SqliteView<'_>, cancel: &CancellationToken) -> Result<(NamedTempFile, String), String> {
     let database = view.own.database.name.as_str();
@@ -82,7 +101,8 @@ async fn unpack(view: &SqliteView<'_>, cancel: &CancellationToken) -> Result<(Na
         if stat.f_bavail.saturating_mul(stat.f_frsize) / 2 < object.plain_bytes {
             return Err("there is no room to unpack the newest backup".to_owned());
         }
-        let mut file = tempfile::Builder::new().prefix("health-copy.").tempfile_in(folder).map_err(failed)?;
+        forget_leftovers(&folder);
+        let mut file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder).map_err(failed)?;
         let inner = SyncIoBridge::new_with_handle(reader, runtime);
         let mut decoder = Decoder::new(ObjectName::parse(&object.name), &Identities::none(), inner)
             .map_err(|error| format!("the newest backup cannot be unpacked: {error}"))?;

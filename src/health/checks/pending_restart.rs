@@ -44,8 +44,8 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
         1 => "1 setting waits for a restart".to_owned(),
         more => format!("{more} settings wait for a restart"),
     };
-    Ok(Verdict::new(status, summary)
-        .figure(count)
-        .evidence(evidence)
-        .advice("restart the server at a time of your choice, or take the change back"))
+    Ok(Verdict::new(status, summary).figure(count).evidence(evidence).advice(
+        "restart the server at a time of your choice, or set it to what it still is: taking it out of the file alone \
+             leaves it marked until the restart",
+    ))
 }

@@ -21,5 +21,5 @@ const WHAT: wraparound::What = wraparound::What {
     databases: "SELECT datname::text AS name, age(datfrozenxid)::int8 AS age FROM pg_database ORDER BY 2 DESC, 1",
     tables: "SELECT format('%I.%I', n.nspname, c.relname) AS name, age(c.relfrozenxid)::int8 AS age
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind IN ('r', 'm', 't') ORDER BY 2 DESC, pg_relation_size(c.oid) DESC LIMIT 5",
+        WHERE c.relkind IN ('r', 'm', 't') ORDER BY 2 DESC, c.relpages DESC LIMIT 5",
 };

@@ -3,7 +3,7 @@
 use super::{Check, LookAt};
 use crate::config::{CheckName, DatabaseKind, PostgresTarget};
 use crate::health::view::figure;
-use crate::health::{PostgresView, Seen, Verdict};
+use crate::health::{PostgresView, Seen, Unseen, Verdict};
 
 pub(super) const CHECK: Check = Check {
     name: CheckName::UncoveredDatabases,
@@ -31,7 +31,9 @@ fn is_same_server(one: &PostgresTarget, other: &PostgresTarget) -> bool {
 #[allow(clippy::cast_precision_loss, reason = "a count of databases")]
 async fn look(view: &mut PostgresView<'_>) -> Seen {
     let config = view.own.config;
-    let DatabaseKind::Postgres(here) = &view.own.database.kind else { unreachable!("a PostgreSQL check") };
+    let DatabaseKind::Postgres(here) = &view.own.database.kind else {
+        return Err(Unseen::not_applicable("not a PostgreSQL server"));
+    };
     let covered: Vec<&str> = config
         .backups
         .values()

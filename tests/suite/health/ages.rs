@@ -10,7 +10,6 @@ const BURN: &str = "DO $$ BEGIN FOR i IN 1..2500 LOOP PERFORM txid_current(); CO
 const BURN_MULTI: &str = "DO $$ BEGIN FOR i IN 1..2500 LOOP
         PERFORM FROM held WHERE id = 1 FOR KEY SHARE;
         BEGIN PERFORM FROM held WHERE id = 1 FOR SHARE; RAISE unique_violation; EXCEPTION WHEN unique_violation THEN END;
-        BEGIN UPDATE held SET id = id WHERE id = 1; EXCEPTION WHEN unique_violation THEN END;
         COMMIT; END LOOP; END $$;";
 
 fn freeze(server: &OwnPostgres) {

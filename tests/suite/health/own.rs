@@ -99,14 +99,9 @@ fn a_slot_that_no_daemon_takes_is_overdue_until_one_does() {
     };
     drop(daemon(&watch));
     watch.ok();
-    let midnight: jiff::Timestamp = watch.now().to_string()[..10]
-        .parse::<jiff::civil::Date>()
-        .unwrap()
-        .at(2, 0, 0, 0)
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .unwrap()
-        .timestamp();
-    let slot = if midnight > watch.now() { midnight } else { midnight + hours(24) };
+    let two = watch.now().to_zoned(jiff::tz::TimeZone::UTC).date().at(2, 0, 0, 0);
+    let tonight = two.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+    let slot = if tonight > watch.now() { tonight } else { tonight + hours(24) };
     watch.pass(slot.duration_since(watch.now()) + SignedDuration::from_mins(5));
     watch.ok();
     watch.pass(SignedDuration::from_mins(10));

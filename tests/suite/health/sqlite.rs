@@ -157,6 +157,8 @@ fn damage_is_found_in_the_file_itself_or_in_the_newest_backups_copy() {
     watch.change("critical = 1000", "critical = 1");
     watch.critical();
 
+    let abandoned = watch.sandbox.state().join("health-copy.killed");
+    stock::shell(r#"touch -d '7 hours ago' "$1""#, &[&abandoned]).succeeds();
     let backup = || watch.sandbox.caretaker(&["job", "run", "nightly"]).succeeds();
     backup();
     watch.critical().says("looked at the copy in backup");

@@ -10,8 +10,10 @@ fn dead_rows_beyond_what_autovacuum_leaves_are_found_until_they_are_vacuumed() {
     let watch = Watch::new("autovacuum", &database.url(), "warning = 0.4\ncritical = 0.7");
     database.sql(
         "CREATE TABLE note (id int) WITH (autovacuum_enabled = off);
-         INSERT INTO note SELECT generate_series(1, 10000); ANALYZE note",
+         INSERT INTO note SELECT generate_series(1, 10000)",
     );
+    // In a session of its own: what the other counted is added to what ANALYZE finds.
+    database.sql("ANALYZE note");
     watch.ok();
     database.sql("DELETE FROM note WHERE id <= 5000");
     watch
