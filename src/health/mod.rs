@@ -1,6 +1,6 @@
 //! Health: what is looked at, what is found, and what it is compared with.
 //!
-//! A check is one file below [`checks`]. A [`round`] runs those that are due on one read-only connection and records what
+//! A check is one file below [`checks`]. A [`round()`] runs those that are due on one read-only connection and records what
 //! they found in the state store; nothing here tells anybody.
 
 pub mod checks;
