@@ -444,6 +444,14 @@ fn later_files_and_then_variables_replace_values_and_merge_tables() {
     keep_last = 3                                       # conf.d/10.toml:3
     keep_daily = 4                                      # conf.d/20.toml:2
     min_good = 1                                        # default
+
+    [alerts]
+    enter_after = 2                                     # default
+    leave_after = 2                                     # default
+    group_wait = "30s"                                  # default
+    group_interval = "5m"                               # default
+    remind_after = "4h"                                 # default
+    expire_after = "3 days"                             # default
     "##);
     assert_eq!(loaded.show().to_json()["backup"]["my-job"]["retries"]["origin"], "CARETAKER__BACKUP__MY_JOB__RETRIES");
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::beat::Beat;
 use super::life::{Finished, Life};
 use super::queue::Waiting;
 use crate::backup;
@@ -90,6 +91,7 @@ impl Life {
                 continue;
             };
             let (state, cancel, finished) = (self.state.clone(), self.cancel.clone(), self.finished_tx.clone());
+            let (beat, on_progress) = Beat::start(&self.heartbeats, &registered, &self.tasks);
             self.tasks.spawn(async move {
                 let request = Request {
                     cause: if slot.catch_up { Cause::CatchUp } else { Cause::OnTime },
@@ -97,9 +99,11 @@ impl Life {
                     before: slot.before.clone(),
                     retries: registered.retries.unwrap_or(RETRIES),
                     backoff: BACKOFF,
-                    on_progress: None,
+                    on_progress,
                 };
                 let report = execute(registered.job.as_ref(), &request, &state, &cancel).await;
+                drop(request);
+                beat.end(&report);
                 // Only a daemon that has stopped listening refuses this.
                 let _ = finished.send(Finished { slot, report }).await;
             });

@@ -50,6 +50,7 @@ fn job(name: &str, schedule: &str, catch_up: CatchUp) -> Registered {
         timezone: TimeZone::get("Europe/Berlin").unwrap(),
         catch_up,
         retries: None,
+        heartbeat: None,
     }
 }
 

@@ -9,6 +9,9 @@ use super::instant::{from_ms, to_ms};
 use super::runs::text_enum;
 use super::{State, StateError};
 
+/// How many observations wait for the alert engine at the most; the oldest go.
+const MOST_UNSEEN: i64 = 100_000;
+
 /// What a check found its object to be.
 ///
 /// The order is that of precedence, the worst last. A check that does not apply counts for nothing.
@@ -147,6 +150,11 @@ pub(super) async fn record(
     .bind(&text)
     .execute(&mut **tx)
     .await?;
+    // Where no daemon ever looks at them, they must not fill the disk.
+    sqlx::query("DELETE FROM observations WHERE seq <= (SELECT max(seq) FROM observations) - ?1")
+        .bind(MOST_UNSEEN)
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 

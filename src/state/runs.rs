@@ -6,6 +6,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::instant::{from_ms, to_ms};
+use super::outcome;
 use super::{State, StateError};
 
 /// Why a run was begun.
@@ -220,6 +221,7 @@ impl State {
         .execute(&mut *tx)
         .await
         .map_err(|e| self.error(e))?;
+        outcome::record_end(&mut tx, id, end).await.map_err(|e| self.error(e))?;
         if end.settles {
             let state = if end.state == RunState::Succeeded { "done" } else { "failed" };
             sqlx::query(
@@ -239,15 +241,20 @@ impl State {
     /// Marks a job's runs that are still `running` as interrupted and returns how many there were. Only the holder of
     /// the job's lease may call this: then their processes are gone.
     pub async fn interrupt_runs(&self, job: &str, now: Timestamp) -> Result<u64, StateError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
         let done = sqlx::query(
             "UPDATE runs SET state = 'interrupted', finished_ms = ?2, error = 'its process is gone'
              WHERE job = ?1 AND state = 'running'",
         )
         .bind(job)
         .bind(to_ms(now))
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await
         .map_err(|e| self.error(e))?;
+        if done.rows_affected() > 0 {
+            outcome::record_interruption(&mut tx, job, now).await.map_err(|e| self.error(e))?;
+        }
+        tx.commit().await.map_err(|e| self.error(e))?;
         Ok(done.rows_affected())
     }
 

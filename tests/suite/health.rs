@@ -27,5 +27,5 @@ mod sqlite;
 mod statistics;
 mod transactions;
 mod vacuum;
-mod watch;
 mod versions;
+mod watch;

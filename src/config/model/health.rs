@@ -249,6 +249,22 @@ checks! {
     LockWait = "lock_wait", Seconds, High;
 }
 
+impl CheckName {
+    /// Whether it looks at the database itself, so that it cannot see while there is no connection.
+    pub fn is_behind_connection(self) -> bool {
+        !matches!(
+            self,
+            Self::Connectivity
+                | Self::DiskFree
+                | Self::DiskFullIn
+                | Self::BackupAge
+                | Self::ProofAge
+                | Self::JobOverdue
+                | Self::PgBouncer
+        )
+    }
+}
+
 impl std::fmt::Display for CheckName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())

@@ -53,6 +53,10 @@ name!(
     /// The name of a `[stores.*]` table.
     StoreName
 );
+name!(
+    /// The name of a `[channels.*]` table.
+    ChannelName
+);
 
 /// What a job does; the first half of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

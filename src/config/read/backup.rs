@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::super::{BackupJob, CatchUp, Compression, FingerprintLevel, JobKind, JobName, SqliteCheck};
 use super::super::{StoreName, suggest};
+use super::secret::SecretKeys;
 use super::values::{choice, duration, number, schedule, timezone};
 use super::{Known, Problem, Section, Spot, retention};
 
@@ -44,6 +45,7 @@ pub(super) fn read(
                 .help("add for instance `retention = \"30 days\"`"),
         );
     }
+    let heartbeat = SecretKeys::HEARTBEAT.optional(section);
     section.finish();
     if !name_ok || section.is_faulty() {
         return None;
@@ -63,6 +65,7 @@ pub(super) fn read(
         retries,
         catch_up: catch_up?,
         retention,
+        heartbeat,
     };
     Some((name.to_owned(), job))
 }

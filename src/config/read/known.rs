@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{DatabaseName, StoreName, suggest};
+use super::super::{ChannelName, DatabaseName, StoreName, suggest};
 use super::{Problem, Section, Spot};
 
 /// The names of tables. All that the files define, so that one wrong value in a table does not make every reference to it
@@ -10,13 +10,18 @@ use super::{Problem, Section, Spot};
 pub(super) struct Known {
     databases: BTreeSet<String>,
     stores: BTreeSet<String>,
+    channels: BTreeSet<String>,
 }
 
 impl Known {
     /// The names of these tables.
-    pub fn of(databases: &[(String, Section<'_>)], stores: &[(String, Section<'_>)]) -> Self {
+    pub fn of(
+        databases: &[(String, Section<'_>)],
+        stores: &[(String, Section<'_>)],
+        channels: &[(String, Section<'_>)],
+    ) -> Self {
         let names = |tables: &[(String, Section<'_>)]| tables.iter().map(|(name, _)| name.clone()).collect();
-        Self { databases: names(databases), stores: names(stores) }
+        Self { databases: names(databases), stores: names(stores), channels: names(channels) }
     }
 
     /// The name of a database.
@@ -27,6 +32,11 @@ impl Known {
     /// The name of a store.
     pub fn store(&self, spot: &Spot<'_>) -> Result<StoreName, Problem> {
         reference(spot, "store", &self.stores)
+    }
+
+    /// The name of a channel.
+    pub fn channel(&self, spot: &Spot<'_>) -> Result<ChannelName, Problem> {
+        reference(spot, "channel", &self.channels)
     }
 }
 

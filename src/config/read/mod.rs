@@ -1,14 +1,18 @@
 //! From the merged layers to the checked [`Config`], one file per table. Everything that is wrong is recorded and the
 //! reading goes on, so that all of it is reported at once.
 
+mod alerts;
 mod backup;
+mod channel;
 mod daemon;
 mod database;
 mod health;
+mod heartbeat;
 mod known;
 mod problem;
 mod reader;
 mod retention;
+mod secret;
 mod section;
 mod spot;
 mod store;
@@ -45,7 +49,8 @@ pub(super) fn read(layers: &Layers) -> Outcome {
     let stores = root.tables("stores");
     let backups = root.tables("backup");
     let health = root.tables("health");
-    let known = Known::of(&databases, &stores);
+    let channels = root.tables("channels");
+    let known = Known::of(&databases, &stores, &channels);
     let databases: BTreeMap<_, _> = databases.iter().filter_map(|(name, table)| database::read(name, table)).collect();
     let stores = store::read_all(&stores);
     let zone = daemon.as_ref().map(|daemon| daemon.timezone.clone());
@@ -53,11 +58,23 @@ pub(super) fn read(layers: &Layers) -> Outcome {
         backups.iter().filter_map(|(name, table)| backup::read(name, table, &known, zone.as_ref())).collect();
     let health: BTreeMap<_, _> =
         health.iter().filter_map(|(name, table)| health::read(name, table, &known, zone.as_ref())).collect();
+    let channels: BTreeMap<_, _> = channels.iter().filter_map(|(name, table)| channel::read(name, table)).collect();
+    let alerts = alerts::read(&root.table("alerts"), &known, zone.as_ref());
+    let heartbeat = heartbeat::read(&root.table("heartbeat"));
     root.finish();
     let (mut diagnostics, view) = reader.finish();
-    let config = daemon.map(|daemon| Config { daemon, databases, stores, backups, health });
+    let config = daemon.zip(alerts).map(|(daemon, alerts)| Config {
+        daemon,
+        databases,
+        stores,
+        backups,
+        health,
+        channels,
+        alerts,
+        heartbeat,
+    });
     if config.is_none() && !diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
-        // `[daemon]` is only missing when something in it was reported.
+        // `[daemon]` and `[alerts]` are only missing when something in them was reported.
         diagnostics.push(Diagnostic {
             severity: Severity::Error,
             message: "the configuration could not be read".to_owned(),

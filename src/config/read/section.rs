@@ -137,6 +137,11 @@ impl<'a> Section<'a> {
         self.asked.borrow_mut().insert(key);
     }
 
+    /// Notes that something below it was wrong, which was reported.
+    pub fn is_wrong(&self) {
+        self.is_faulty.set(true);
+    }
+
     /// Whether something in the table was wrong.
     pub fn is_faulty(&self) -> bool {
         self.is_faulty.get()

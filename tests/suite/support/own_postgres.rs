@@ -89,12 +89,8 @@ impl OwnPostgres {
         }
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(folder.path().join("password"), "open-sesame\n").unwrap();
-        let server = Postgres {
-            bindir: required(bindir).into(),
-            socket,
-            port: free_port(),
-            password: "open-sesame".to_owned(),
-        };
+        let server =
+            Postgres { bindir: required(bindir).into(), socket, port: free_port(), password: "open-sesame".to_owned() };
         if rustix::process::geteuid().is_root() {
             run(Command::new("chown").arg("-R").arg("postgres").arg(folder.path()), b"", minute()).succeeds();
         }
