@@ -165,6 +165,16 @@ async fn a_message_of_any_size_and_script_is_a_sound_mail() {
 }
 
 #[tokio::test]
+async fn a_line_that_begins_with_a_dot_arrives_as_it_was() {
+    let mut message = opened();
+    message.incidents.clear();
+    message.text = vec!["first\n.\n..second\n.third".to_owned()];
+    let mail = mails(&[message]).await.remove(0);
+    let text = mail["text"].as_str().unwrap().replace("\r\n", "\n");
+    assert!(text.contains("\n.\n..second\n.third\n"), "{text}");
+}
+
+#[tokio::test]
 async fn a_folder_of_templates_takes_the_place_of_the_built_in_ones() {
     let sandbox = Sandbox::new();
     let folder = sandbox.path("mail/alert");
