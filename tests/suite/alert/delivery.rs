@@ -78,7 +78,8 @@ fn one_who_is_away_holds_nobody_else_up() {
     let _daemon = sandbox.daemon();
     sandbox.caretaker(&["job", "run", "nightly"]).exits(1);
     wait_told(&sandbox, "ops", &["opened critical backup.nightly"]);
-    assert_eq!(waiting(&sandbox), "1");
+    until("only the other to wait", patient(), || waiting(&sandbox) == "1");
+    assert_eq!(arrived(&sandbox).len(), 0);
     fs::create_dir(sandbox.path("away")).unwrap();
     until("the other to be told", patient(), || arrived(&sandbox).len() == 1);
 }
