@@ -5,8 +5,9 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::backup;
-use crate::config::{CatchUp, Config};
+use crate::config::{CatchUp, Config, SecretSource};
 use crate::database::Servers;
+use crate::health::{self, Depth};
 use crate::run::Job;
 use crate::schedule::Schedule;
 
@@ -27,6 +28,8 @@ pub struct Registered {
     pub catch_up: CatchUp,
     /// Retries as configured; `None`: the caller's default.
     pub retries: Option<u32>,
+    /// Where the address is that is pinged when a run starts and ends.
+    pub heartbeat: Option<SecretSource>,
 }
 
 impl Registered {
@@ -40,7 +43,8 @@ impl Registered {
 /// All jobs, in the order of their names.
 pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
     // Destructured without `..`: a new table of jobs that nobody registers does not compile.
-    let Config { daemon: _, databases: _, stores: _, backups } = config.as_ref();
+    let Config { daemon: _, databases: _, stores: _, backups, health, channels: _, alerts: _, heartbeat: _ } =
+        config.as_ref();
     let servers = Arc::new(Servers::new(config));
     let mut jobs = Vec::new();
     for settings in backups.values() {
@@ -52,8 +56,26 @@ pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
             timezone: settings.timezone.clone(),
             catch_up: settings.catch_up,
             retries: settings.retries,
+            heartbeat: settings.heartbeat.clone(),
             job: Arc::new(job),
         });
+    }
+    for settings in health.values() {
+        let schedules = [(Depth::Usual, &settings.schedule), (Depth::Deep, &settings.deep_schedule)];
+        for (depth, schedule) in schedules {
+            let job = health::Job::new(Arc::clone(config), Arc::clone(&servers), settings.clone(), depth);
+            jobs.push(Registered {
+                name: job.full_name(),
+                target: settings.database.to_string(),
+                schedule: Some(schedule.clone()),
+                timezone: settings.timezone.clone(),
+                // What was not looked at then cannot be looked at now.
+                catch_up: CatchUp::Skip,
+                retries: Some(0),
+                heartbeat: None,
+                job: Arc::new(job),
+            });
+        }
     }
     jobs
 }

@@ -4,14 +4,15 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | 0 | [`fault`]: what every error can say about itself |
+//! | 0 | [`fault`]: what every error can say about itself; [`units`]: figures for people |
 //! | 1 | [`schedule`]: when; [`config`]: what the operator wrote |
 //! | 2 | [`state`]: what is remembered; [`database`]: what is cared for; [`store`]: where copies live; [`archive`]: what a backup is made of |
 //! | 3 | [`run`]: one execution of a job |
-//! | 4 | [`backup`]: plan, dump, archive, prune |
+//! | 4 | [`backup`]: plan, dump, archive, prune; [`health`]: checks; [`alert`]: incidents, outbox, channels |
 //! | 5 | [`restore`]: download, verify, load, compare |
 //! | 6 | [`jobs`], [`daemon`], [`cli`] |
 
+pub mod alert;
 pub mod archive;
 pub mod backup;
 pub mod cli;
@@ -19,9 +20,11 @@ pub mod config;
 pub mod daemon;
 pub mod database;
 pub mod fault;
+pub mod health;
 pub mod jobs;
 pub mod restore;
 pub mod run;
 pub mod schedule;
 pub mod state;
 pub mod store;
+pub mod units;

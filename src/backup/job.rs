@@ -51,6 +51,7 @@ pub fn manual_job(config: &Arc<Config>, database: &DatabaseName, output: Option<
         retries: None,
         catch_up: CatchUp::Skip,
         retention: None,
+        heartbeat: None,
     });
     settings.retention = None;
     if let Some(path) = output {

@@ -60,8 +60,14 @@ pub(super) enum Command {
     Daemon,
     /// Ask the running daemon to read its configuration again; waits for its answer
     Reload,
-    /// One screen: jobs, their last and next runs, the newest backup of each database
+    /// One screen: jobs, their last and next runs, the newest backup of each database, incidents, what waits to be told
     Status,
+    /// Look at the health of a database now, or of all
+    #[command(args_conflicts_with_subcommands = true)]
+    Health(HealthArgs),
+    /// What a database's role needs
+    #[command(subcommand)]
+    Database(DatabaseCommand),
     /// List, run, cancel jobs; show their history
     #[command(subcommand)]
     Job(JobCommand),
@@ -70,6 +76,9 @@ pub(super) enum Command {
     Backup(BackupCommand),
     /// Restore a backup into an empty or new database and compare it with its manifest
     Restore(RestoreArgs),
+    /// List incidents and what waits to be told; acknowledge, silence, test
+    #[command(subcommand)]
+    Alert(AlertCommand),
     /// Print a completion script
     Completions {
         /// For which shell
@@ -98,6 +107,102 @@ impl ConfigCommand {
     pub(super) fn online(&self) -> bool {
         matches!(self, Self::Check { online: true })
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HealthArgs {
+    /// Only this database
+    pub database: Option<String>,
+    /// Also what was seen, what to do about it, and the SQL
+    #[arg(long)]
+    pub detailed: bool,
+    /// The slow checks too
+    #[arg(long)]
+    pub deep: bool,
+    /// One line and the exit code of a Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+    #[arg(long)]
+    pub nagios: bool,
+    /// List the checks there are, with their default thresholds
+    #[arg(long)]
+    pub checks: bool,
+    #[command(subcommand)]
+    pub command: Option<HealthCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HealthCommand {
+    /// End sessions that hold a transaction open and do nothing, after showing them and asking
+    Terminate {
+        /// The database's name in the configuration
+        database: String,
+        /// Idle for at least this long
+        #[arg(long, value_name = "DURATION")]
+        idle_over: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DatabaseCommand {
+    /// Print the least privileges for monitoring and backup as SQL, and check whether the role has them
+    Grants {
+        /// The database's name in the configuration
+        name: String,
+    },
+}
+
+/// A length of time, longer than nothing; a day has 24 hours.
+fn span(text: &str) -> Result<jiff::SignedDuration, String> {
+    let wrong = || "this is not a length of time: write it like `2h`, `30m` or `1 day`".to_owned();
+    let span: jiff::Span = text.parse().map_err(|_| wrong())?;
+    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
+    if length.is_positive() { Ok(length) } else { Err(wrong()) }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AlertCommand {
+    /// The incidents that are open, and the notifications that wait
+    List {
+        /// Also incidents that are over, and what has become of notifications
+        #[arg(long)]
+        all: bool,
+    },
+    /// Say that you are on an incident: no more reminders of it, and nobody else is called
+    Ack {
+        /// Its id, or enough of one end of it
+        id: String,
+    },
+    /// Do not tell of something for a while
+    Silence {
+        /// A check, a job, a database, or DATABASE/CHECK
+        #[arg(value_name = "CHECK|JOB|DATABASE")]
+        target: String,
+        /// For how long: `2h`, `1 day`
+        #[arg(long = "for", value_name = "TIME", value_parser = span)]
+        lasts: jiff::SignedDuration,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// The silences that hold
+    Silences,
+    /// End a silence before its time
+    Unsilence {
+        /// Its target, or its id, or enough of one end of it
+        what: String,
+    },
+    /// Send a real message at once and print the other side's answer; exit code 1 if it was refused
+    Test {
+        /// Only through this channel
+        channel: Option<String>,
+    },
+    /// Tell that a unit has failed, without the daemon: what caretaker-failure@.service runs
+    UnitFailed {
+        /// The unit's name
+        unit: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,8 +8,9 @@ use super::args::{ConfigCommand, Global};
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::scene::Scene;
+use crate::alert::channels::rehearse;
 use crate::config::{
-    Config, DEFAULT_PATH, Database, DatabaseKind, DatabaseName, Diagnostic, LoadOptions, Loaded, Severity,
+    ChannelName, Config, DEFAULT_PATH, Database, DatabaseKind, DatabaseName, Diagnostic, LoadOptions, Loaded, Severity,
 };
 use crate::database::{Servers, postgres, sqlite};
 use crate::run::Failure;
@@ -36,15 +37,18 @@ pub(super) fn init(dir: &Path, output: &Output) -> Result<Exit, CliError> {
 /// Loads the configuration; all its errors at once otherwise. Warnings go to standard error only for `config check` and
 /// the daemon: every other command would repeat them.
 pub(super) fn load(global: &Global, output: &Output) -> Result<Loaded, CliError> {
-    crate::config::load(&LoadOptions::from_process(global.config.clone())).map_err(|found| rejected(&found, output))
+    let loaded = crate::config::load(&LoadOptions::from_process(global.config.clone()));
+    loaded.map_err(|found| rejected(&found, global, output))
 }
 
-fn rejected(found: &[Diagnostic], output: &Output) -> CliError {
+fn rejected(found: &[Diagnostic], global: &Global, output: &Output) -> CliError {
     let text: Vec<String> = found.iter().map(|diagnostic| diagnostic.render(output.color_errors())).collect();
     let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let plural = if errors == 1 { "" } else { "s" };
     let message = format!("{}\n\n{errors} error{plural} in the configuration", text.join("\n\n"));
-    CliError { rendered: true, ..CliError::usage(message) }
+    let error = CliError { rendered: true, ..CliError::usage(message) };
+    let missing = global.config.is_none() && !Path::new(DEFAULT_PATH).exists();
+    if missing { error.hint("write one with `caretaker init`, or name one with --config PATH") } else { error }
 }
 
 /// The configuration once more, for the daemon.
@@ -65,7 +69,7 @@ pub(super) fn offline(command: &ConfigCommand, global: &Global, output: &Output)
         }
         ConfigCommand::Check { .. } => {
             let options = LoadOptions::from_process(global.config.clone());
-            match crate::config::load(&options) {
+            match crate::config::load(&options).and_then(rehearsed) {
                 Ok(loaded) => {
                     tell_warnings(&loaded.warnings, output);
                     output.line(format!(
@@ -83,11 +87,23 @@ pub(super) fn offline(command: &ConfigCommand, global: &Global, output: &Output)
                     output.json(&json!({"valid": false, "diagnostics": found}));
                     return Ok(Exit::Usage);
                 }
-                Err(_) => drop(load(global, output)?),
+                Err(found) => return Err(rejected(&found, global, output)),
             }
         }
     }
     Ok(Exit::Done)
+}
+
+/// With the templates of its channels tried.
+fn rehearsed(loaded: Loaded) -> Result<Loaded, Vec<Diagnostic>> {
+    let wrong = |(channel, message): (ChannelName, String)| Diagnostic {
+        severity: Severity::Error,
+        message: format!("the channel `{channel}`: {message}"),
+        place: None,
+        help: None,
+    };
+    let found: Vec<Diagnostic> = rehearse(&loaded.config).into_iter().map(wrong).collect();
+    if found.is_empty() { Ok(loaded) } else { Err(found) }
 }
 
 fn tell_warnings(warnings: &[Diagnostic], output: &Output) {

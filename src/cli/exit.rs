@@ -19,6 +19,10 @@ pub enum Exit {
     Busy,
     /// 5: it found something wrong.
     Found,
+    /// 6: it could not see.
+    Unseen,
+    /// The code of a Nagios plugin: 0 to 3.
+    Nagios(u8),
     /// 130: interrupted.
     Interrupted,
 }
@@ -33,6 +37,8 @@ impl Exit {
             Self::Refused => 3,
             Self::Busy => 4,
             Self::Found => 5,
+            Self::Unseen => 6,
+            Self::Nagios(code) => code,
             Self::Interrupted => 130,
         }
     }
@@ -52,7 +58,8 @@ Exit codes:
   2    usage or configuration
   3    refused for safety: it would delete or overwrite what must be kept
   4    busy: another run holds the lease
-  5    it found something wrong: a failed verification or comparison
+  5    it found something wrong: a failed verification or comparison, a check that is WARNING or CRITICAL
+  6    it could not see: a check that is UNKNOWN, and none that is worse
   130  interrupted";
 
 /// An error as the command line tells it.

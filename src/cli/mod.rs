@@ -1,13 +1,16 @@
 //! The command line: arguments, rendering for people and as JSON, exit codes. One file per group of commands.
 
+mod alert;
 mod args;
 mod backup;
 mod completions;
 mod config;
 mod confirm;
 mod daemon;
+mod database;
 mod demo;
 mod exit;
+mod health;
 mod job;
 mod logging;
 mod memory;
@@ -23,7 +26,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 pub use args::Cli;
-use args::Command;
+use args::{AlertCommand, Command};
 pub use exit::{CliError, Exit};
 use output::Output;
 
@@ -64,6 +67,10 @@ fn run(cli: &Cli, output: &Output) -> Result<Exit, CliError> {
     if let Command::Demo = &cli.command {
         return runtime()?.block_on(demo::run(output));
     }
+    if let Command::Alert(AlertCommand::UnitFailed { unit }) = &cli.command {
+        let whom = alert::unit_failed::whom(&cli.global, output)?;
+        return runtime()?.block_on(alert::unit_failed::run(unit, &whom, output));
+    }
     let (config, became) = settled(cli, is_daemon, output)?;
     let runtime = runtime()?;
     let done = runtime.block_on(async {
@@ -72,8 +79,11 @@ fn run(cli: &Cli, output: &Output) -> Result<Exit, CliError> {
             Command::Daemon => daemon::run(scene).await,
             Command::Reload => daemon::reload(&scene).await,
             Command::Status => status::run(&scene).await,
+            Command::Health(arguments) => health::run(arguments, &scene).await,
+            Command::Database(command) => database::run(command, &scene).await,
             Command::Job(command) => job::run(command, &scene).await,
             Command::Backup(command) => backup::run(command, &scene).await,
+            Command::Alert(command) => alert::run(command, &scene).await,
             Command::Restore(arguments) => restore::run(arguments, &scene).await,
             Command::Config(command) => config::online(command, &scene).await,
             Command::Demo | Command::Completions { .. } | Command::Man { .. } | Command::Init { .. } => Ok(Exit::Done),

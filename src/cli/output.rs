@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::args::Format;
 use super::exit::CliError;
+use crate::units;
 
 /// Where results go, and how.
 #[derive(Debug, Clone)]
@@ -42,6 +43,11 @@ impl Output {
         if !self.is_json() {
             emit(text.as_ref());
         }
+    }
+
+    /// A remark for people, on standard error.
+    pub(super) fn note(&self, text: impl AsRef<str>) {
+        complain(text.as_ref());
     }
 
     /// Text as it is, whatever the format.
@@ -136,22 +142,15 @@ fn complain(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// `1.4 GiB`
+/// `1.40 GiB`
+#[allow(clippy::cast_precision_loss, reason = "for people")]
 pub(super) fn bytes(bytes: u64) -> String {
-    indicatif::BinaryBytes(bytes).to_string()
+    units::bytes(bytes as f64)
 }
 
 /// `3h 12m`, `45s`, `0.3s`: two units at most.
 pub(super) fn duration(duration: SignedDuration) -> String {
-    let seconds = duration.as_secs().max(0);
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) if seconds < 10 => format!("{:.1}s", duration.as_secs_f64().max(0.0)),
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, _) => format!("{minutes}m {}s", seconds % 60),
-        (0, _, _) => format!("{hours}h {minutes}m"),
-        _ => format!("{days}d {hours}h"),
-    }
+    units::seconds(duration.as_secs_f64())
 }
 
 /// How long ago: `3h 12m`.

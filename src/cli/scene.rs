@@ -65,7 +65,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-fn unknown<'n>(what: &str, name: &str, known: impl Iterator<Item = &'n str> + Clone) -> CliError {
+pub(super) fn unknown<'n>(what: &str, name: &str, known: impl Iterator<Item = &'n str> + Clone) -> CliError {
     let error = CliError::usage(format!("unknown {what} `{name}`"));
     match suggest(name, known.clone()) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),

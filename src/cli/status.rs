@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::alert;
 use super::exit::{CliError, Exit};
 use super::output::{age, bytes};
 use super::scene::Scene;
@@ -72,7 +73,12 @@ pub(super) async fn run(scene: &Scene<'_>) -> Result<Exit, CliError> {
         }));
     }
     output.table(&["database", "newest backup", "age", "state", "stored", "last verified"], rows);
-    output.json(&json!({"daemon": daemon, "jobs": jobs, "databases": databases}));
+    output.line("");
+    let incidents = alert::incidents(&state, &scene.config, false, output, now).await?;
+    let outbox = alert::outbox(&state, output, now).await?;
+    output.json(&json!({
+        "daemon": daemon, "jobs": jobs, "databases": databases, "incidents": incidents, "outbox": outbox
+    }));
     Ok(Exit::Done)
 }
 

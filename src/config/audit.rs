@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Config, DatabaseKind, Diagnostic, Severity, StoreKind};
+use super::{Config, DatabaseKind, Diagnostic, SecretSource, Severity, StoreKind};
 
 /// What can be told without looking at the machine.
 pub(super) fn config(config: &Config) -> Vec<Diagnostic> {
@@ -26,6 +26,19 @@ pub(super) fn config(config: &Config) -> Vec<Diagnostic> {
                 "put backups elsewhere, best on another disk: what loses the one must not lose the other",
             ));
         }
+    }
+    let routes = &config.alerts.routes;
+    let takes_all = |route: &super::Route| {
+        let super::Route { severity, database, check, environment, channels: _ } = route;
+        severity.is_none_or(|severity| severity == super::AlertSeverity::Unknown)
+            && (database, check) == (&None, &None)
+            && environment.is_none_or(|environment| environment == config.daemon.environment)
+    };
+    if !routes.is_empty() && !routes.iter().any(takes_all) {
+        found.push(warning(
+            "no route takes what the others do not: it is told to nobody",
+            "add `[[alerts.routes]]` with nothing but `channels`",
+        ));
     }
     found
 }
@@ -64,25 +77,39 @@ pub(super) fn files(config: &Config) -> Vec<Diagnostic> {
 /// The files with secrets that the configuration names, and whether each must exist.
 fn secret_files(config: &Config) -> Vec<(String, PathBuf, bool)> {
     let mut files = Vec::new();
-    for database in config.databases.values() {
-        if let DatabaseKind::Postgres(target) = &database.kind {
-            let what = format!("the database `{}`", database.name);
-            if let Some(source) = &target.password
-                && let Some(path) = source.file()
-            {
-                // A credential may also come from systemd.
-                let is_credential = matches!(source, super::SecretSource::Credential(_));
-                files.push((what.clone(), path, !is_credential));
-            }
-            files.extend(target.sslkey.clone().map(|path| (what.clone(), path, true)));
-        }
+    let databases = config.databases.values().filter_map(|database| match &database.kind {
+        DatabaseKind::Postgres(target) => Some((format!("the database `{}`", database.name), target)),
+        DatabaseKind::Sqlite(_) => None,
+    });
+    let consoles = config.health.values().filter_map(|job| {
+        job.pgbouncer.as_ref().map(|target| (format!("the console `health.{}.pgbouncer`", job.name), target))
+    });
+    for (what, target) in databases.chain(consoles) {
+        files.extend(target.password.as_ref().and_then(|source| secret_file(&what, source)));
+        files.extend(target.sslkey.clone().map(|path| (what.clone(), path, true)));
     }
     for store in config.stores.values() {
         if let StoreKind::S3(s3) = &store.kind {
             files.extend(s3.credentials_file.clone().map(|path| (format!("the store `{}`", store.name), path, true)));
         }
     }
+    for (name, channel) in &config.channels {
+        let what = format!("the channel `{name}`");
+        files.extend(channel.kind.secrets().into_iter().filter_map(|source| secret_file(&what, source)));
+    }
+    for job in config.backups.values() {
+        let what = format!("backup.{}", job.name);
+        files.extend(job.heartbeat.as_ref().and_then(|source| secret_file(&what, source)));
+    }
+    let heartbeat = config.heartbeat.as_ref();
+    files.extend(heartbeat.and_then(|heartbeat| secret_file("the heartbeat", &heartbeat.url)));
     files
+}
+
+fn secret_file(what: &str, source: &SecretSource) -> Option<(String, PathBuf, bool)> {
+    // A credential may also come from systemd.
+    let is_required = !matches!(source, SecretSource::Credential(_));
+    source.file().map(|path| (what.to_owned(), path, is_required))
 }
 
 /// Whether others than its owner can read a secret. As libpq and OpenSSL's users have it: a file of root may be

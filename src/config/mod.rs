@@ -27,3 +27,8 @@ pub use model::*;
 pub use suggest::suggest;
 pub use url::{ParsedUrl, PostgresUrl, SqliteUrl, UrlError, parse_database_url};
 pub use view::{Shown, View};
+
+/// Text without what looks like a secret: passwords in URLs, values assigned to names such as `token`.
+pub fn without_secrets(text: &str) -> String {
+    redact::text(text)
+}

@@ -10,9 +10,10 @@ use std::ops::Range;
 pub(super) const REDACTED: &str = "[redacted]";
 
 /// The words that, in the name of a key or parameter, announce a secret.
-const SECRET_WORDS: [&str; 6] = ["password", "passwd", "secret", "passphrase", "token", "access_key"];
+const SECRET_WORDS: [&str; 8] =
+    ["password", "passwd", "secret", "passphrase", "token", "access_key", "routing_key", "authorization"];
 /// The endings of names that say where a secret is, not what it is.
-const POINTERS: [&str; 3] = ["_file", "_command", "_env"];
+const POINTERS: [&str; 4] = ["_file", "_command", "_env", "_credential"];
 const AGE_IDENTITY: &str = "age-secret-key-";
 
 /// The text without its secrets.
@@ -56,6 +57,9 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
     for word in SECRET_WORDS {
         found.extend(lower.match_indices(word).filter_map(|(at, _)| assigned(&lower, at)));
     }
+    // A webhook's address is its password.
+    let addresses = lower.match_indices("url").filter_map(|(at, _)| assigned(&lower, at));
+    found.extend(addresses.filter(|range| lower[range.clone()].starts_with("http")));
     found.extend(lower.match_indices(AGE_IDENTITY).map(|(at, _)| {
         let length = lower[at..].find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(lower.len() - at);
         at..at + length
@@ -160,6 +164,9 @@ mod tests {
             ("X=postgres://u:p\"w@h/db", "X=postgres://u:[redacted]@h/db"),
             (r#"url = "postgres://u@h:5432/db""#, r#"url = "postgres://u@h:5432/db""#),
             (r#"endpoint = "https://h:9000/x""#, r#"endpoint = "https://h:9000/x""#),
+            (r#"url = "https://hooks.example.org/services/T0/B0/x""#, r#"url = "[redacted]""#),
+            (r#"url_file = "/etc/x""#, r#"url_file = "/etc/x""#),
+            (r#"token_credential = "x""#, r#"token_credential = "x""#),
             (r#"url = "postgres:/u:pw@h/db""#, r#"url = "postgres:/u:[redacted]@h/db""#),
             (r#"url = "postgresql//u:pw@h/db""#, r#"url = "postgresql//u:[redacted]@h/db""#),
             (r#"url = "postgres://postgres:pw@postgres/db""#, r#"url = "postgres://postgres:[redacted]@postgres/db""#),

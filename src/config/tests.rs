@@ -444,6 +444,14 @@ fn later_files_and_then_variables_replace_values_and_merge_tables() {
     keep_last = 3                                       # conf.d/10.toml:3
     keep_daily = 4                                      # conf.d/20.toml:2
     min_good = 1                                        # default
+
+    [alerts]
+    enter_after = 2                                     # default
+    leave_after = 2                                     # default
+    group_wait = "30s"                                  # default
+    group_interval = "5m"                               # default
+    remind_after = "4h"                                 # default
+    expire_after = "3 days"                             # default
     "##);
     assert_eq!(loaded.show().to_json()["backup"]["my-job"]["retries"]["origin"], "CARETAKER__BACKUP__MY_JOB__RETRIES");
 }
@@ -588,6 +596,29 @@ fn a_diagnostic_for_programs_says_the_same() {
             "line": 5, "column": 11, "snippet": "retries = \"2\"", "help": "write it without quotes",
         })
     );
+}
+
+#[test]
+fn what_health_compares_with_is_a_folder_or_a_name_and_the_console_is_pgbouncers() {
+    let health = |lines: &str| load_one(&format!("[health.app]\ndatabase = \"app\"\n{lines}\n{BASE}"));
+    let fine = health(
+        "migrations = { dir = \"/srv/app/migrations\", expected = \"7\" }
+         pgbouncer = { url = \"postgres://stats@127.0.0.1:6432/pgbouncer\", password_file = \"/nowhere\" }",
+    )
+    .unwrap();
+    let job = &fine.config.health["app"];
+    let expected = Migrations { dir: Some("/srv/app/migrations".into()), expected: Some("7".to_owned()) };
+    assert_eq!(job.migrations, Some(expected));
+    assert_eq!(job.pgbouncer.as_ref().unwrap().hosts, [("127.0.0.1".to_owned(), 6432)]);
+    for (lines, error) in [
+        ("migrations = {}", "this says nothing"),
+        ("migrations = { dri = \"/x\" }", "unknown key `dri`; did you mean `dir`?"),
+        ("pgbouncer = { url = \"postgres://stats@127.0.0.1:6432/app\" }", "not that of PgBouncer's admin console"),
+        ("pgbouncer = {}", "needs one of `url`"),
+    ] {
+        let said = said(&health(lines));
+        assert!(said.iter().any(|line| line.contains(error)), "{lines}: {said:?}");
+    }
 }
 
 proptest::proptest! {

@@ -36,9 +36,12 @@ impl View {
             let Some((key, above)) = setting.path.split_last() else { continue };
             if above != table {
                 table = above;
-                let name: Vec<String> = above.iter().map(|part| key_text(part)).collect();
+                let is_element = above.last().is_some_and(|part| part.starts_with('['));
+                let parts = above.iter().filter(|part| !part.starts_with('['));
+                let name = parts.map(|part| key_text(part)).collect::<Vec<_>>().join(".");
                 let space = if text.is_empty() { "" } else { "\n" };
-                let _ = writeln!(text, "{space}[{}]", name.join("."));
+                let header = if is_element { format!("[[{name}]]") } else { format!("[{name}]") };
+                let _ = writeln!(text, "{space}{header}");
             }
             let line = format!("{} = {}", key_text(key), value_text(&setting.value));
             let _ = writeln!(text, "{line:<50}  # {}", setting.origin);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::beat::Beat;
 use super::life::{Finished, Life};
 use super::queue::Waiting;
 use crate::backup;
@@ -38,7 +39,8 @@ impl Life {
             if catch_up && open.interruptions < MAX_INTERRUPTIONS {
                 tracing::warn!(job, %slot, attempts, "slot was cut off and is run again");
                 let before = Attempts { runs: open.runs, failed: open.failed, last_run: open.last_run };
-                self.enqueue(Waiting { job, slot, catch_up: true, before, not_before: Instant::now() });
+                let routine = self.jobs.get(&job).is_some_and(|known| known.job.is_routine());
+                self.enqueue(Waiting { job, slot, catch_up: true, routine, before, not_before: Instant::now() });
             } else {
                 tracing::error!(job, %slot, attempts, "slot was cut off and is given up");
                 self.passed_over.push(Abandoned { job, slot, failed: attempts > 0 });
@@ -89,6 +91,7 @@ impl Life {
                 continue;
             };
             let (state, cancel, finished) = (self.state.clone(), self.cancel.clone(), self.finished_tx.clone());
+            let (beat, on_progress) = Beat::start(&self.heartbeats, &registered, &self.tasks);
             self.tasks.spawn(async move {
                 let request = Request {
                     cause: if slot.catch_up { Cause::CatchUp } else { Cause::OnTime },
@@ -96,9 +99,11 @@ impl Life {
                     before: slot.before.clone(),
                     retries: registered.retries.unwrap_or(RETRIES),
                     backoff: BACKOFF,
-                    on_progress: None,
+                    on_progress,
                 };
                 let report = execute(registered.job.as_ref(), &request, &state, &cancel).await;
+                drop(request);
+                beat.end(&report);
                 // Only a daemon that has stopped listening refuses this.
                 let _ = finished.send(Finished { slot, report }).await;
             });

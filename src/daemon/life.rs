@@ -10,11 +10,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::alerts::Alerts;
 use super::queue::{Queue, Waiting};
 use super::service::Service;
 use super::stop::StopSignals;
 use super::timetable::Timetable;
 use super::wake::Wake;
+use crate::alert::{DeadMan, Heartbeats};
 use crate::config::Config;
 use crate::fault::chain;
 use crate::jobs::{Registered, registry};
@@ -88,6 +90,9 @@ pub(super) struct Life {
     pub(super) finished_rx: mpsc::Receiver<Finished>,
     /// Slots that will not be run and are not settled yet.
     pub(super) passed_over: Vec<Abandoned>,
+    pub(super) heartbeats: Heartbeats,
+    dead_man: DeadMan,
+    pub(super) alerts: Alerts,
 }
 
 impl Life {
@@ -95,7 +100,10 @@ impl Life {
         let jobs = registry(&config);
         let timetable = Timetable::new(&jobs, &state, Timestamp::now()).await?;
         let (finished_tx, finished_rx) = mpsc::channel(64);
+        let heartbeats = Heartbeats::default();
+        let alerts = Alerts::new(state.clone(), Arc::clone(&config));
         Ok(Self {
+            alerts,
             config,
             load,
             state,
@@ -108,13 +116,17 @@ impl Life {
             cancel: CancellationToken::new(),
             finished_tx,
             finished_rx,
+            dead_man: DeadMan::new(heartbeats.clone()),
+            heartbeats,
         })
     }
 
     async fn live(&mut self, signals: Signals) -> Result<(), DaemonError> {
         let Signals { mut stop, mut hangup } = signals;
         let mut wake = Wake::start().await.map_err(DaemonError::Wake)?;
+        self.keep_config();
         self.resume().await?;
+        self.alerts.start();
         self.tick().await;
         self.service.ready();
         tracing::info!(
@@ -138,6 +150,7 @@ impl Life {
         }
         wake.stop().await;
         self.drain(&mut stop).await;
+        self.alerts.stop(&self.service).await;
         Ok(())
     }
 
@@ -148,10 +161,15 @@ impl Life {
                 for slot in due {
                     let not_before = Instant::now() + slot.delay;
                     let (job, slot, catch_up) = (slot.job, slot.slot, slot.catch_up);
-                    self.enqueue(Waiting { job, slot, catch_up, before: Attempts::default(), not_before });
+                    let routine = self.jobs.get(&job).is_some_and(|known| known.job.is_routine());
+                    self.enqueue(Waiting { job, slot, catch_up, routine, before: Attempts::default(), not_before });
                 }
                 self.start_waiting();
-                self.service.alive();
+                // Whoever waits for a sign of life waits for all of it: what is found must also be told.
+                if self.alerts.are_alive(self.service.patience()) {
+                    self.service.alive();
+                    self.dead_man.advanced(self.config.heartbeat.as_ref(), &self.tasks, &self.cancel);
+                }
             }
             Err(error) => {
                 // Nothing is lost: the ledger has not moved. The watchdog goes hungry, so a state store that stays

@@ -1,5 +1,7 @@
 //! The life of the process: start, schedule, dispatch, reload, drain.
 
+mod alerts;
+mod beat;
 mod dispatch;
 mod life;
 mod queue;

@@ -14,6 +14,8 @@ pub(super) struct Waiting {
     pub job: String,
     pub slot: Timestamp,
     pub catch_up: bool,
+    /// Whether its job is a routine one, for which there is room of its own.
+    pub routine: bool,
     /// What was tried before.
     pub before: Attempts,
     pub not_before: Instant,
@@ -28,7 +30,12 @@ pub(super) struct Queue {
     places: HashMap<String, u64>,
     last_place: u64,
     running: BTreeSet<String>,
+    /// Those of them that are routine.
+    routine: BTreeSet<String>,
 }
+
+/// How many routine runs may go on at once, beside the others.
+const ROUTINE_ROOM: usize = 4;
 
 impl Queue {
     /// Adds a slot. If the job has one waiting, the newer of the two stays, in the place of the older one, so that a job
@@ -47,13 +54,19 @@ impl Queue {
 
     /// The next slot that may start now: the first whose job is not running and whose time has come.
     pub(super) fn pop(&mut self, room: usize, now: Instant) -> Option<Waiting> {
-        if self.running.len() >= room {
+        let routine = self.routine.len();
+        let (has_room, has_routine_room) = (self.running.len() - routine < room, routine < ROUTINE_ROOM);
+        if !has_room && !has_routine_room {
             return None;
         }
-        let ready = |slot: &Waiting| slot.not_before <= now && !self.running.contains(&slot.job);
+        let fits = |slot: &Waiting| if slot.routine { has_routine_room } else { has_room };
+        let ready = |slot: &Waiting| slot.not_before <= now && fits(slot) && !self.running.contains(&slot.job);
         let place = *self.waiting.iter().find(|(_, slot)| ready(slot))?.0;
         let slot = self.take(place)?;
         self.running.insert(slot.job.clone());
+        if slot.routine {
+            self.routine.insert(slot.job.clone());
+        }
         Some(slot)
     }
 
@@ -66,6 +79,7 @@ impl Queue {
     /// A job's run has ended.
     pub(super) fn finished(&mut self, job: &str) {
         self.running.remove(job);
+        self.routine.remove(job);
     }
 
     /// Puts a slot back that could not be run yet, unless a newer one of its job waits by now; then it is returned.
@@ -103,7 +117,14 @@ mod tests {
 
     fn slot(job: &str, second: i64) -> Waiting {
         let slot = Timestamp::from_second(second).unwrap();
-        Waiting { job: job.into(), slot, catch_up: false, before: Attempts::default(), not_before: Instant::now() }
+        Waiting {
+            job: job.into(),
+            slot,
+            catch_up: false,
+            routine: false,
+            before: Attempts::default(),
+            not_before: Instant::now(),
+        }
     }
 
     #[test]
@@ -118,6 +139,24 @@ mod tests {
         assert_eq!(queue.pop(2, later), None);
         queue.finished("c");
         assert_eq!(queue.pop(2, later).unwrap().job, "b");
+    }
+
+    #[test]
+    fn routine_runs_do_not_wait_behind_the_others_nor_the_others_behind_them() {
+        let mut queue = Queue::default();
+        let later = Instant::now() + Duration::from_secs(1);
+        for job in ["long", "longer"] {
+            queue.push(slot(job, 0));
+        }
+        for number in 0..=ROUTINE_ROOM {
+            queue.push(Waiting { routine: true, ..slot(&format!("health{number}"), 0) });
+        }
+        let started: Vec<String> = std::iter::from_fn(|| queue.pop(1, later)).map(|slot| slot.job).collect();
+        assert_eq!(started, ["long", "health0", "health1", "health2", "health3"]);
+        queue.finished("health1");
+        assert_eq!(queue.pop(1, later).unwrap().job, "health4");
+        queue.finished("long");
+        assert_eq!(queue.pop(1, later).unwrap().job, "longer");
     }
 
     #[test]

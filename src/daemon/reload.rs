@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::life::Life;
 use super::timetable::Timetable;
+use crate::alert::LastGood;
 use crate::fault::chain;
 use crate::jobs::registry;
 use crate::state::ReloadAnswer;
@@ -32,6 +33,13 @@ impl Life {
         self.show_status();
     }
 
+    /// Keeps what a report of the daemon's own failure needs, should the configuration be broken then.
+    pub(super) fn keep_config(&self) {
+        if let Err(error) = LastGood::of(&self.config).keep(&self.config.daemon.state_dir) {
+            tracing::warn!(%error, "the last good configuration's channels are not kept");
+        }
+    }
+
     async fn take_config(&mut self) -> Result<String, String> {
         let config = Arc::new((self.load)()?);
         if config.daemon.state_dir != self.config.daemon.state_dir {
@@ -42,6 +50,8 @@ impl Life {
         self.timetable = timetable;
         self.jobs = jobs.into_iter().map(|job| (job.name.clone(), job)).collect();
         self.config = config;
+        self.alerts.configure(Arc::clone(&self.config));
+        self.keep_config();
         let known: BTreeSet<String> = self.jobs.keys().cloned().collect();
         for gone in self.queue.retain(&known) {
             self.pass_over(gone);

@@ -47,7 +47,12 @@ impl Service {
         }
     }
 
-    /// Feeds the watchdog. Only called when the scheduler has really looked at the clock and the ledger.
+    /// How long a part of the daemon may take to go round: half of the watchdog's time, or a minute where there is none.
+    pub(super) fn patience(&self) -> Duration {
+        self.watchdog.map_or(Duration::from_secs(60), |period| period / 2)
+    }
+
+    /// Feeds the watchdog. Only called when scheduler and alerts have really advanced.
     pub(super) fn alive(&mut self) {
         let Some(period) = self.watchdog else { return };
         if self.fed.is_none_or(|fed| fed.elapsed() >= period / 4) {

@@ -50,6 +50,7 @@ fn job(name: &str, schedule: &str, catch_up: CatchUp) -> Registered {
         timezone: TimeZone::get("Europe/Berlin").unwrap(),
         catch_up,
         retries: None,
+        heartbeat: None,
     }
 }
 
@@ -150,7 +151,7 @@ proptest! {
                     let slot = Timestamp::from_second(second).unwrap();
                     let job = format!("job{job}");
                     pushed += 1;
-                    let new = Waiting { job, slot, catch_up: false, before: Attempts::default(), not_before: now };
+                    let new = Waiting { job, slot, catch_up: false, routine: false, before: Attempts::default(), not_before: now };
                     gone += usize::from(queue.push(new).is_some());
                 }
                 2 => running.extend(queue.pop(2, now)),

@@ -149,7 +149,11 @@ async fn attempt(
     if let Some(on_progress) = &request.on_progress {
         on_progress.send_replace(Some(Arc::clone(&context.progress)));
     }
-    tracing::info!(job = name, run_id, attempt, cause = request.cause.as_str(), "run started");
+    if job.is_routine() {
+        tracing::debug!(job = name, run_id, attempt, cause = request.cause.as_str(), "run started");
+    } else {
+        tracing::info!(job = name, run_id, attempt, cause = request.cause.as_str(), "run started");
+    }
     let ended = supervise(job, &context, limits).await;
     drop(staging);
     let (run_state, failure, summary) = match ended {
@@ -172,7 +176,7 @@ async fn attempt(
         finished_at,
     };
     record_end(state, &run_id, &end).await;
-    log_end(&name, &run_id, &end, started_at, retry_in);
+    log_end(job, &run_id, &end, started_at, retry_in);
     Ok(RunReport { run_id: Some(run_id), state: run_state, failure, summary, retry_in })
 }
 
@@ -189,11 +193,13 @@ async fn record_end(state: &State, run_id: &str, end: &RunEnd) {
     }
 }
 
-fn log_end(job: &str, run_id: &str, end: &RunEnd, started_at: Timestamp, retry_in: Option<Duration>) {
+fn log_end(job: &dyn Job, run_id: &str, end: &RunEnd, started_at: Timestamp, retry_in: Option<Duration>) {
     let duration_ms = end.finished_at.as_millisecond() - started_at.as_millisecond();
     let outcome = end.state.as_str();
     let retry_in_ms = retry_in.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+    let (job, is_routine) = (job.name(), job.is_routine());
     match &end.error {
+        None if is_routine => tracing::debug!(job, run_id, outcome, duration_ms, "run finished"),
         None => tracing::info!(job, run_id, outcome, duration_ms, "run finished"),
         Some(error) => {
             tracing::error!(job, run_id, outcome, duration_ms, retry_in_ms, hint = end.hint, error, "run finished")

@@ -31,6 +31,12 @@ pub trait Job: Send + Sync {
     /// How long it may take.
     fn limits(&self) -> Limits;
 
+    /// Whether it comes every few minutes and takes seconds: such runs do not wait behind the long ones, are logged only
+    /// when something is wrong, and leave a short history.
+    fn is_routine(&self) -> bool {
+        false
+    }
+
     /// Says what a run would do now, and does nothing.
     async fn plan(&self) -> Result<PlanView, Failure>;
 

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+use sqlx::Connection as _;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 
 use tokio::time::Instant;
 
@@ -23,12 +26,16 @@ const SCHEMA: &[(i64, &str, &str)] = &[
     (1, "state", include_str!("../../migrations/0001_state.sql")),
     (2, "retries", include_str!("../../migrations/0002_retries.sql")),
     (3, "bad_copies", include_str!("../../migrations/0003_bad_copies.sql")),
+    (4, "health", include_str!("../../migrations/0004_health.sql")),
 ];
 
 /// The state store, open.
 #[derive(Debug, Clone)]
 pub struct State {
     pub(super) pool: SqlitePool,
+    /// One connection whose commits do not wait for the disk: they survive the process, but not the machine. For what may
+    /// be done a second time.
+    pub(super) swift: SqlitePool,
     pub(super) path: PathBuf,
     dir: PathBuf,
 }
@@ -58,6 +65,13 @@ async fn turn(dir: &Path) -> Result<File, StateError> {
     }
 }
 
+/// Whether a connection that nobody uses can be used. When the disk is full SQLite ends a transaction by itself, and sqlx
+/// goes on believing in it: every later one on that connection would fail, long after there is space again. Such a
+/// connection is replaced. (The pool has asked it something before, so an earlier rollback is through.)
+fn is_usable(connection: &SqliteConnection) -> bool {
+    !connection.is_in_transaction()
+}
+
 impl State {
     /// Opens the store in `dir`, making both if they are missing, and brings its schema up to date.
     pub async fn open(dir: &Path) -> Result<Self, StateError> {
@@ -76,13 +90,19 @@ impl State {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
+        let swift = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(BUSY_TIMEOUT * 2)
+            .before_acquire(|connection, _| Box::pin(async move { Ok(is_usable(connection)) }))
+            .connect_lazy_with(options.clone().synchronous(SqliteSynchronous::Normal));
         let pool = SqlitePoolOptions::new()
             .max_connections(2)
             .acquire_timeout(BUSY_TIMEOUT * 2)
+            .before_acquire(|connection, _| Box::pin(async move { Ok(is_usable(connection)) }))
             .connect_with(options)
             .await
             .map_err(|source| StateError::from_sqlx(&path, source))?;
-        let state = Self { pool, path, dir: dir.to_owned() };
+        let state = Self { pool, swift, path, dir: dir.to_owned() };
         state.migrate().await?;
         drop(turn);
         Ok(state)
@@ -117,6 +137,7 @@ impl State {
 
     /// Closes the store; what was committed is on disk already.
     pub async fn close(&self) {
+        self.swift.close().await;
         self.pool.close().await;
     }
 

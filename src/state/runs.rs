@@ -6,6 +6,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::instant::{from_ms, to_ms};
+use super::outcome;
 use super::{State, StateError};
 
 /// Why a run was begun.
@@ -220,6 +221,7 @@ impl State {
         .execute(&mut *tx)
         .await
         .map_err(|e| self.error(e))?;
+        outcome::record_end(&mut tx, id, end).await.map_err(|e| self.error(e))?;
         if end.settles {
             let state = if end.state == RunState::Succeeded { "done" } else { "failed" };
             sqlx::query(
@@ -239,15 +241,20 @@ impl State {
     /// Marks a job's runs that are still `running` as interrupted and returns how many there were. Only the holder of
     /// the job's lease may call this: then their processes are gone.
     pub async fn interrupt_runs(&self, job: &str, now: Timestamp) -> Result<u64, StateError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
         let done = sqlx::query(
             "UPDATE runs SET state = 'interrupted', finished_ms = ?2, error = 'its process is gone'
              WHERE job = ?1 AND state = 'running'",
         )
         .bind(job)
         .bind(to_ms(now))
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await
         .map_err(|e| self.error(e))?;
+        if done.rows_affected() > 0 {
+            outcome::record_interruption(&mut tx, job, now).await.map_err(|e| self.error(e))?;
+        }
+        tx.commit().await.map_err(|e| self.error(e))?;
         Ok(done.rows_affected())
     }
 
@@ -262,6 +269,31 @@ impl State {
         .await
         .map_err(|e| self.error(e))?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// Forgets a job's runs but the newest, and the slots that were settled with them.
+    pub async fn forget_runs(&self, job: &str, keep: u32) -> Result<(), StateError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
+        sqlx::query(
+            "DELETE FROM runs WHERE job = ?1 AND state <> 'running' AND id NOT IN
+                 (SELECT id FROM runs WHERE job = ?1 ORDER BY started_ms DESC, id DESC LIMIT ?2)",
+        )
+        .bind(job)
+        .bind(keep)
+        .execute(&mut *tx)
+        .await
+        .map_err(|e| self.error(e))?;
+        // The newest slot stays in any case: it says up to where the occurrences are accounted for.
+        sqlx::query(
+            "DELETE FROM slots WHERE job = ?1 AND state <> 'claimed' AND slot_ms NOT IN
+                 (SELECT slot_ms FROM slots WHERE job = ?1 ORDER BY slot_ms DESC LIMIT max(?2, 1))",
+        )
+        .bind(job)
+        .bind(keep)
+        .execute(&mut *tx)
+        .await
+        .map_err(|e| self.error(e))?;
+        tx.commit().await.map_err(|e| self.error(e))
     }
 
     /// The failed runs whose slots wait for another attempt, the newest first.
@@ -325,6 +357,17 @@ impl State {
         .await
         .map_err(|e| self.error(e))?;
         rows.iter().map(read).collect()
+    }
+
+    /// When a run of this job last succeeded.
+    pub async fn last_success(&self, job: &str) -> Result<Option<Timestamp>, StateError> {
+        let at: Option<i64> =
+            sqlx::query_scalar("SELECT max(finished_ms) FROM runs WHERE job = ?1 AND state = 'succeeded'")
+                .bind(job)
+                .fetch_one(&self.pool)
+                .await
+                .map_err(|e| self.error(e))?;
+        Ok(at.map(from_ms))
     }
 
     /// Each job's newest run.

@@ -75,6 +75,10 @@ pub struct Abandoned {
 /// anchor. Slots in the future come of a clock that was wrong; once it is right again, jobs must not wait for them.
 pub type Ledger = BTreeMap<String, Timestamp>;
 
+const LEDGER: &str = "SELECT j.job, max(min(j.anchor_ms, ?1),
+        coalesce((SELECT max(slot_ms) FROM slots s WHERE s.job = j.job AND s.slot_ms <= ?1), 0))
+    FROM jobs j";
+
 impl State {
     /// Makes the jobs of the configuration known, as (full name, schedule with zone). A job that is new, or whose
     /// schedule has changed, counts from `now` on. Returns the ledger of all of them.
@@ -93,18 +97,16 @@ impl State {
             .await
             .map_err(|e| self.error(e))?;
         }
-        let rows = sqlx::query(
-            "SELECT j.job, max(min(j.anchor_ms, ?1),
-                 coalesce((SELECT max(slot_ms) FROM slots s WHERE s.job = j.job AND s.slot_ms <= ?1), 0))
-             FROM jobs j",
-        )
-        .bind(to_ms(now))
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(|e| self.error(e))?;
+        let rows = sqlx::query(LEDGER).bind(to_ms(now)).fetch_all(&mut *tx).await.map_err(|e| self.error(e))?;
         tx.commit().await.map_err(|e| self.error(e))?;
         let all: Ledger = rows.iter().map(|row| (row.get(0), from_ms(row.get(1)))).collect();
         Ok(jobs.iter().filter_map(|(job, _)| all.get_key_value(job)).map(|(job, at)| (job.clone(), *at)).collect())
+    }
+
+    /// The ledger of every job that was ever registered; changes nothing.
+    pub async fn ledger(&self, now: Timestamp) -> Result<Ledger, StateError> {
+        let rows = sqlx::query(LEDGER).bind(to_ms(now)).fetch_all(&self.pool).await.map_err(|e| self.error(e))?;
+        Ok(rows.iter().map(|row| (row.get(0), from_ms(row.get(1)))).collect())
     }
 
     /// Claims slots, all in one transaction: which of them are ours? `false`: another process was first.

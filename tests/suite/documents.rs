@@ -76,3 +76,16 @@ fn the_readme_and_the_help_agree_on_the_exit_codes() {
 fn is_code(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
 }
+
+#[test]
+fn the_page_on_health_names_every_check_there_is() {
+    let sandbox = Sandbox::new();
+    sandbox.configure("[databases.app]\nurl = 'sqlite:///none.db'\n");
+    let checks = sandbox.caretaker(&["--format", "json", "health", "--checks"]).succeeds().json();
+    let checks: Vec<&str> = checks.as_array().unwrap().iter().map(|check| check["check"].as_str().unwrap()).collect();
+    let page = fs::read_to_string(root().join("docs/health.md")).unwrap();
+    let (_, table) = page.split_once("## The checks").unwrap();
+    let named: Vec<&str> =
+        table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(name, _)| name).collect();
+    assert_eq!(named, checks);
+}

@@ -1,7 +1,7 @@
 //! What goes wrong at night: each fault ends in a clear message, the right exit code, and nothing half-written.
 
 mod between;
-mod disk;
+pub mod disk;
 mod dump;
 mod heal;
 mod s3;

@@ -1,8 +1,10 @@
 //! Caretaker's tests: one binary, one module per capability. `make test` runs them with the servers they need.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod alert;
 mod archive;
 mod backup;
+mod channels;
 mod clock;
 mod config;
 mod crash;
@@ -10,6 +12,7 @@ mod daemon;
 mod database;
 mod documents;
 mod faults;
+mod health;
 mod load;
 mod packaging;
 mod restore;

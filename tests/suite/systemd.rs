@@ -169,3 +169,19 @@ fn a_daemon_that_is_given_up_leaves_an_alert_in_the_journal() {
     });
     assert!(told.contains("caretaker.service has failed"), "{told}");
 }
+
+#[test]
+fn a_daemon_that_is_given_up_tells_through_the_channels_of_its_last_good_configuration() {
+    let channel = "[channels.log]\nkind = 'file'\npath = '/var/lib/caretaker/alerts.jsonl'\n";
+    let container = machine(1, &format!("{}{channel}", configuration("0 0 1 1 *"))).boot();
+    wait_active(&container);
+    write_configuration(&container.path("/etc/caretaker/caretaker.toml"), "[daemon]\nnonsense = true\n");
+    assert_ne!(container.run(&["systemctl", "restart", UNIT]).code(), 0);
+    let told = eventually("the news", patient(), || {
+        let text = fs::read_to_string(container.path("/var/lib/caretaker/alerts.jsonl")).ok()?;
+        serde_json::from_str::<Value>(text.lines().next()?).ok()
+    });
+    let text = &told["message"]["text"];
+    assert!(text[0].as_str().unwrap().starts_with("caretaker.service has failed"), "{told}");
+    assert!(text[1].as_str().unwrap().contains("nonsense"), "with its last words: {told}");
+}

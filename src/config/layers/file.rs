@@ -84,6 +84,11 @@ fn floor(text: &str, position: usize) -> usize {
     (0..=position.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
+/// An element of a list as a part of a path. No table can have this name.
+pub(in crate::config) fn element(at: usize) -> String {
+    format!("[{at}]")
+}
+
 /// The way through a file's tables.
 struct Walk<'a> {
     file: &'a mut SourceFile,
@@ -125,7 +130,15 @@ impl Walk<'_> {
                 Err(_) => self.reported("this is not a number", value),
             },
             DeValue::Datetime(_) => self.reported("no setting takes a date or time without quotes", value),
-            DeValue::Array(items) => ValueKind::Array(items.iter().map(|item| self.value(item, key.clone())).collect()),
+            DeValue::Array(items) => {
+                let item = |(at, item): (usize, &Spanned<DeValue<'_>>)| {
+                    self.path.push(element(at));
+                    let value = self.value(item, key.clone());
+                    self.path.pop();
+                    value
+                };
+                ValueKind::Array(items.iter().enumerate().map(item).collect())
+            }
             DeValue::Table(table) => {
                 // A header's span is the header; an inline table's is itself. A table that only its children name
                 // (`[databases.app]` names `databases`) has the span of the name.

@@ -15,7 +15,7 @@ use ::config as layering;
 use layering::{Map, Source, Value};
 
 use super::Diagnostic;
-pub(super) use file::SourceFile;
+pub(super) use file::{SourceFile, element};
 pub(super) use origin::Origin;
 
 /// The prefix of the variables that are settings.

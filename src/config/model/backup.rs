@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{DatabaseName, Retention, StoreName};
+use super::{DatabaseName, Retention, SecretSource, StoreName};
 use crate::schedule::Schedule;
 
 /// A backup job.
@@ -38,6 +38,8 @@ pub struct BackupJob {
     pub catch_up: CatchUp,
     /// Which backups stay; `None`: all.
     pub retention: Option<Retention>,
+    /// Where the address is that is pinged when a run starts and ends.
+    pub heartbeat: Option<SecretSource>,
 }
 
 /// `compression`

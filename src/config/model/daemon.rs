@@ -31,3 +31,14 @@ pub enum Environment {
     /// A developer's machine.
     Development,
 }
+
+impl Environment {
+    /// The environment as it stands in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Staging => "staging",
+            Self::Development => "development",
+        }
+    }
+}

@@ -1,8 +1,12 @@
 //! The configuration as values: one small struct per table of the file. Nothing here reads files.
 
+mod alerts;
 mod backup;
+mod channel;
 mod daemon;
 mod database;
+mod health;
+mod heartbeat;
 mod names;
 mod retention;
 mod secret;
@@ -10,10 +14,17 @@ mod store;
 
 use std::collections::BTreeMap;
 
+pub use alerts::{AlertSeverity, Alerts, QuietHours, Route};
 pub use backup::{BackupJob, CatchUp, Compression, FingerprintLevel, SqliteCheck};
+pub use channel::{
+    Channel, ChannelKind, Email, FileChannel, FileFormat, MailTransport, Ntfy, Pagerduty, Smtp, SmtpLogin, SmtpTls,
+    Telegram, Webhook,
+};
 pub use daemon::{Daemon, Environment};
 pub use database::{Database, DatabaseKind, PostgresTarget, SqliteTarget, SslMode};
-pub use names::{DatabaseName, JobKind, JobName, NameError, StoreName};
+pub use health::{Bad, CheckName, CheckSettings, HealthJob, Maintenance, Migrations, Unit};
+pub use heartbeat::Heartbeat;
+pub use names::{ChannelName, DatabaseName, JobKind, JobName, NameError, StoreName};
 pub use retention::Retention;
 pub use secret::{Redacted, SecretError, SecretSource};
 pub use store::{LocalStore, S3Profile, S3Store, Store, StoreKind};
@@ -29,4 +40,12 @@ pub struct Config {
     pub stores: BTreeMap<StoreName, Store>,
     /// `[backup.*]`, by the name after the dot.
     pub backups: BTreeMap<String, BackupJob>,
+    /// `[health.*]`, by the name after the dot.
+    pub health: BTreeMap<String, HealthJob>,
+    /// `[channels.*]`
+    pub channels: BTreeMap<ChannelName, Channel>,
+    /// `[alerts]`
+    pub alerts: Alerts,
+    /// `[heartbeat]`
+    pub heartbeat: Option<Heartbeat>,
 }

@@ -53,12 +53,18 @@ name!(
     /// The name of a `[stores.*]` table.
     StoreName
 );
+name!(
+    /// The name of a `[channels.*]` table.
+    ChannelName
+);
 
 /// What a job does; the first half of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum JobKind {
     /// `[backup.*]`
     Backup,
+    /// `[health.*]`
+    Health,
 }
 
 impl JobKind {
@@ -66,6 +72,7 @@ impl JobKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Backup => "backup",
+            Self::Health => "health",
         }
     }
 }
@@ -98,6 +105,7 @@ impl FromStr for JobName {
     fn from_str(text: &str) -> Result<Self, NameError> {
         match text.split_once('.') {
             Some(("backup", name)) => Self::new(JobKind::Backup, name),
+            Some(("health", name)) => Self::new(JobKind::Health, name),
             _ => Err(NameError(text.to_owned())),
         }
     }

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::fault::Fault;
 
 /// Where a secret is read from, each time it is needed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SecretSource {
     /// `*_file = "…"`; one trailing newline is cut.
     File(PathBuf),
@@ -13,7 +16,8 @@ pub enum SecretSource {
     Credential(String),
     /// `url_file = "…"`: the password of the URL in that file.
     UrlFile(PathBuf),
-    /// A password that stood in a URL. Kept out of `Debug` output by [`secrecy`].
+    /// A password that stood in a URL. Kept out of `Debug` output by [`secrecy`], and never written.
+    #[serde(skip)]
     Inline(Redacted),
 }
 

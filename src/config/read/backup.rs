@@ -4,10 +4,9 @@ use jiff::tz::TimeZone;
 
 use super::super::{BackupJob, CatchUp, Compression, FingerprintLevel, JobKind, JobName, SqliteCheck};
 use super::super::{StoreName, suggest};
-use super::values::{choice, duration, number, timezone};
+use super::secret::SecretKeys;
+use super::values::{choice, duration, number, schedule, timezone};
 use super::{Known, Problem, Section, Spot, retention};
-use crate::fault::Fault as _;
-use crate::schedule::Schedule;
 
 /// Reads one job. `zone`: the daemon's; `None` if that is wrong, which was reported.
 pub(super) fn read(
@@ -23,7 +22,7 @@ pub(super) fn read(
             false
         }
     };
-    let database = section.required("database", |spot| reference(spot, "database", &known.databases));
+    let database = section.required("database", |spot| known.database(spot));
     let stores = stores(section, known);
     let schedule = section.optional("schedule", schedule);
     let own_zone = section.optional("timezone", timezone);
@@ -46,6 +45,7 @@ pub(super) fn read(
                 .help("add for instance `retention = \"30 days\"`"),
         );
     }
+    let heartbeat = SecretKeys::HEARTBEAT.optional(section);
     section.finish();
     if !name_ok || section.is_faulty() {
         return None;
@@ -65,39 +65,16 @@ pub(super) fn read(
         retries,
         catch_up: catch_up?,
         retention,
+        heartbeat,
     };
     Some((name.to_owned(), job))
-}
-
-/// A name that a table must have.
-fn reference<T: std::str::FromStr>(
-    spot: &Spot<'_>,
-    what: &str,
-    names: &std::collections::BTreeSet<String>,
-) -> Result<T, Problem> {
-    let name = spot.text()?;
-    let dangling = || match suggest(name, names.iter().map(String::as_str)) {
-        Some(near) => Problem::new(format!("unknown {what} `{name}`; did you mean `{near}`?")),
-        None if names.is_empty() => {
-            Problem::new(format!("unknown {what} `{name}`")).help(format!("add a table `[{what}s.{name}]`"))
-        }
-        None => {
-            let all: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-            Problem::new(format!("unknown {what} `{name}`")).help(format!("there are {}", all.join(", ")))
-        }
-    };
-    // What a file that is not TOML would have defined is not known.
-    if !names.contains(name) && !spot.reader.layers.is_incomplete {
-        return Err(dangling());
-    }
-    name.parse().map_err(|_| dangling())
 }
 
 fn stores(section: &Section<'_>, known: &Known) -> Option<Vec<StoreName>> {
     if !section.has("stores") {
         section.is_missing("stores");
     }
-    let stores: Vec<StoreName> = section.list("stores", |spot| reference(spot, "store", &known.stores))?;
+    let stores: Vec<StoreName> = section.list("stores", |spot| known.store(spot))?;
     let spot = section.spot("stores")?;
     if stores.is_empty() {
         return section.taken(&spot, Err(Problem::new("a backup needs at least one store")));
@@ -114,15 +91,6 @@ fn no_twins<T: PartialEq + std::fmt::Display>(section: &Section<'_>, key: &'stat
             section.taken::<()>(&spot, Err(Problem::new(format!("`{item}` stands here twice"))));
         }
     }
-}
-
-fn schedule(spot: &Spot<'_>) -> Result<Schedule, Problem> {
-    spot.reader.schedule(spot.text()?).map_err(|error| {
-        let mut problem = Problem::new(error.to_string());
-        problem.help = error.hint();
-        problem.part = error.column.map(|column| column..column + error.len.max(1));
-        problem
-    })
 }
 
 /// `zstd:LEVEL`, `gzip:LEVEL`, `none`; the level may be left out.

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::super::{
     Database, DatabaseKind, DatabaseName, ParsedUrl, PostgresTarget, PostgresUrl, SecretSource, SqliteTarget, SslMode,
-    UrlError, parse_database_url, redact,
+    UrlError, parse_database_url,
 };
+use super::secret::SecretKeys;
 use super::values::{number, path, resolve, text};
 use super::{Problem, Section, Spot};
 
@@ -37,9 +38,8 @@ pub(super) fn read(name: &str, section: &Section<'_>) -> Option<(DatabaseName, D
         }
     };
     let found = find(section);
-    let password = password(section);
+    let password = SecretKeys::PASSWORD.optional(section);
     let max_connections = section.or("max_connections", 5, number(2..=10_000));
-    reject_password(section);
     section.finish();
     let kind = match found? {
         Found { url: ParsedUrl::Postgres(url), spot, source } => {
@@ -136,41 +136,6 @@ fn read_url_file(path: &Path) -> Result<String, Problem> {
 
 fn url_problem(error: &UrlError, before: &str) -> Problem {
     Problem::new(format!("{before}{error}"))
-}
-
-/// `password_file` or `credential`.
-fn password(section: &Section<'_>) -> Option<SecretSource> {
-    let file = section.optional("password_file", path).map(SecretSource::File);
-    let credential = section.optional("credential", credential).map(SecretSource::Credential);
-    if section.has("password_file")
-        && let Some(spot) = section.spot("credential")
-    {
-        let problem = Problem::new("`password_file` and `credential` exclude each other").help("keep one");
-        section.taken::<()>(&spot, Err(problem));
-    }
-    file.or(credential)
-}
-
-/// The name of a credential is that of a file in one folder.
-fn credential(spot: &Spot<'_>) -> Result<String, Problem> {
-    let name = text(spot)?;
-    if name.contains('/') || name.starts_with('.') {
-        return Err(Problem::new("a credential is named, without a path")
-            .help("the name is that in the unit's `LoadCredential=NAME:…`; a file's path goes into `password_file`"));
-    }
-    Ok(name)
-}
-
-/// The mistake that deserves its own words.
-fn reject_password(section: &Section<'_>) {
-    if section.has("password")
-        && let Some(spot) = section.spot("password")
-    {
-        let problem = Problem::new("passwords do not stand in the configuration")
-            .help("write it into a file only Caretaker can read, and name it: `password_file = \"/etc/caretaker/credentials/…\"`");
-        section.taken::<()>(&spot, Err(problem));
-        section.show("password", redact::REDACTED, &spot.origin);
-    }
 }
 
 fn postgres(

@@ -1,23 +1,30 @@
 //! From the merged layers to the checked [`Config`], one file per table. Everything that is wrong is recorded and the
 //! reading goes on, so that all of it is reported at once.
 
+mod alerts;
 mod backup;
+mod channel;
 mod daemon;
 mod database;
+mod health;
+mod heartbeat;
+mod known;
 mod problem;
 mod reader;
 mod retention;
+mod secret;
 mod section;
 mod spot;
 mod store;
 mod values;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::layers::Layers;
 use super::model::Config;
 use super::view::View;
 use super::{Diagnostic, Severity};
+use known::Known;
 use problem::Problem;
 use reader::Reader;
 use section::Section;
@@ -33,13 +40,6 @@ pub(super) struct Outcome {
     pub view: View,
 }
 
-/// The names of tables, which jobs may refer to. All that the files define, so that one wrong value in a table does not
-/// make every reference to it wrong as well.
-struct Known {
-    databases: BTreeSet<String>,
-    stores: BTreeSet<String>,
-}
-
 /// Reads the merged layers.
 pub(super) fn read(layers: &Layers) -> Outcome {
     let reader = Reader::new(layers);
@@ -48,20 +48,33 @@ pub(super) fn read(layers: &Layers) -> Outcome {
     let databases = root.tables("databases");
     let stores = root.tables("stores");
     let backups = root.tables("backup");
-    let known = Known {
-        databases: databases.iter().map(|(name, _)| name.clone()).collect(),
-        stores: stores.iter().map(|(name, _)| name.clone()).collect(),
-    };
+    let health = root.tables("health");
+    let channels = root.tables("channels");
+    let known = Known::of(&databases, &stores, &channels);
     let databases: BTreeMap<_, _> = databases.iter().filter_map(|(name, table)| database::read(name, table)).collect();
     let stores = store::read_all(&stores);
     let zone = daemon.as_ref().map(|daemon| daemon.timezone.clone());
     let backups: BTreeMap<_, _> =
         backups.iter().filter_map(|(name, table)| backup::read(name, table, &known, zone.as_ref())).collect();
+    let health: BTreeMap<_, _> =
+        health.iter().filter_map(|(name, table)| health::read(name, table, &known, zone.as_ref())).collect();
+    let channels: BTreeMap<_, _> = channels.iter().filter_map(|(name, table)| channel::read(name, table)).collect();
+    let alerts = alerts::read(&root.table("alerts"), &known, zone.as_ref());
+    let heartbeat = heartbeat::read(&root.table("heartbeat"));
     root.finish();
     let (mut diagnostics, view) = reader.finish();
-    let config = daemon.map(|daemon| Config { daemon, databases, stores, backups });
+    let config = daemon.zip(alerts).map(|(daemon, alerts)| Config {
+        daemon,
+        databases,
+        stores,
+        backups,
+        health,
+        channels,
+        alerts,
+        heartbeat,
+    });
     if config.is_none() && !diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
-        // `[daemon]` is only missing when something in it was reported.
+        // `[daemon]` and `[alerts]` are only missing when something in them was reported.
         diagnostics.push(Diagnostic {
             severity: Severity::Error,
             message: "the configuration could not be read".to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use ::config::{Map, Value, ValueKind};
 
-use super::super::layers::Origin;
+use super::super::layers::{Origin, element};
 use super::super::suggest;
 use super::spot::kind_name;
 use super::{Problem, Reader, Spot};
@@ -44,6 +44,33 @@ impl<'a> Section<'a> {
         let mut names: Vec<&String> = group.table.keys().collect();
         names.sort();
         names.into_iter().map(|name| (name.clone(), group.below(name))).collect()
+    }
+
+    /// The tables of the list below this one: `[[alerts.routes]]`; none if it is not there.
+    pub fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
+        self.asked.borrow_mut().insert(key);
+        let Some(value) = self.table.get(key) else { return Vec::new() };
+        let path = self.path_of(key);
+        let wrong = |value: &Value| {
+            self.is_faulty.set(true);
+            let problem = Problem::new(format!("expected a list of tables, found {}", kind_name(&value.kind)));
+            self.reader.error(&Origin::of(value), problem.help(format!("write each as `[[{}]]`", path.join("."))));
+        };
+        let ValueKind::Array(items) = &value.kind else {
+            wrong(value);
+            return Vec::new();
+        };
+        let mut sections = Vec::new();
+        for (at, item) in items.iter().enumerate() {
+            match &item.kind {
+                ValueKind::Table(table) => {
+                    let path = path.iter().cloned().chain([element(at)]).collect();
+                    sections.push(Self::new(self.reader, path, table.clone()));
+                }
+                _ => wrong(item),
+            }
+        }
+        sections
     }
 
     fn below(&self, key: &str) -> Section<'a> {
@@ -108,6 +135,11 @@ impl<'a> Section<'a> {
     /// Counts a setting among the known ones, whether it is there or not.
     pub fn know(&self, key: &'static str) {
         self.asked.borrow_mut().insert(key);
+    }
+
+    /// Notes that something below it was wrong, which was reported.
+    pub fn is_wrong(&self) {
+        self.is_faulty.set(true);
     }
 
     /// Whether something in the table was wrong.

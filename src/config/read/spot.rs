@@ -60,6 +60,23 @@ impl<'a> Spot<'a> {
         }
     }
 
+    /// The value as a number, with or without a fraction.
+    pub fn float(&self) -> Result<f64, Problem> {
+        match &self.value.kind {
+            ValueKind::Float(number) => Ok(*number),
+            ValueKind::String(text) if self.is_variable() => match text.trim().parse::<f64>() {
+                Ok(number) => {
+                    self.converted.replace(Some(number.into()));
+                    Ok(number)
+                }
+                Err(_) => Err(self.mismatch("a number")),
+            },
+            #[allow(clippy::cast_precision_loss, reason = "thresholds are small")]
+            ValueKind::I64(number) => Ok(*number as f64),
+            _ => Err(self.mismatch("a number")),
+        }
+    }
+
     /// The value as `true` or `false`.
     pub fn boolean(&self) -> Result<bool, Problem> {
         match &self.value.kind {

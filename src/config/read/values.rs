@@ -10,6 +10,8 @@ use jiff::tz::TimeZone;
 
 use super::super::suggest;
 use super::{Problem, Spot};
+use crate::fault::Fault as _;
+use crate::schedule::Schedule;
 
 /// Text that is not empty.
 pub(super) fn text(spot: &Spot<'_>) -> Result<String, Problem> {
@@ -59,12 +61,28 @@ pub(super) fn choice<T: Clone>(words: &[(&str, T)]) -> impl Fn(&Spot<'_>) -> Res
 /// A length of time on the clock, greater than zero: `90s`, `1h 30m`, `2 days` (of 24 hours).
 pub(super) fn duration(spot: &Spot<'_>) -> Result<Duration, Problem> {
     let wrong = || Problem::new("this is not a duration").help("write it like `90s`, `10m`, `1h 30m` or `2 days`");
-    let span = SpanParser::new().parse_span(spot.text()?.trim()).map_err(|_| wrong())?;
-    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
-    match Duration::try_from(length) {
-        Ok(length) if !length.is_zero() => Ok(length),
-        _ => Err(Problem::new("a duration must be longer than nothing")),
+    match duration_of(spot.text()?) {
+        Some(length) if !length.is_zero() => Ok(length),
+        Some(_) => Err(Problem::new("a duration must be longer than nothing")),
+        None => Err(wrong()),
     }
+}
+
+/// The same, of a text; a negative one counts as nothing.
+pub(super) fn duration_of(text: &str) -> Option<Duration> {
+    let span = SpanParser::new().parse_span(text.trim()).ok()?;
+    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
+    Some(Duration::try_from(length).unwrap_or_default())
+}
+
+/// A schedule: cron with five or six fields, or `@daily` and the like.
+pub(super) fn schedule(spot: &Spot<'_>) -> Result<Schedule, Problem> {
+    spot.reader.schedule(spot.text()?).map_err(|error| {
+        let mut problem = Problem::new(error.to_string());
+        problem.help = error.hint();
+        problem.part = error.column.map(|column| column..column + error.len.max(1));
+        problem
+    })
 }
 
 /// A length of time on the calendar, greater than zero: `48h`, `30 days`, `6 months`.
@@ -97,7 +115,8 @@ pub(super) fn size(bounds: RangeInclusive<u64>) -> impl Fn(&Spot<'_>) -> Result<
     }
 }
 
-fn bytes_of(text: &str) -> Option<u64> {
+/// The same, of a text.
+pub(super) fn bytes_of(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

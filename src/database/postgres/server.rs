@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::bouncer::BOUNCER_CONSOLE;
 use super::connection::{Connection, Endpoint};
 use super::conninfo::conninfo;
 use super::error::{DatabaseError, DatabaseErrorKind};
@@ -180,6 +181,10 @@ impl Postgres {
             .ssl_mode(mode)
             .statement_cache_capacity(16)
             .disable_statement_logging();
+        if self.target.dbname == BOUNCER_CONSOLE {
+            // PgBouncer refuses startup parameters that it does not track.
+            options = options.extra_float_digits(None);
+        }
         if let Some(path) = &files.root {
             options = options.ssl_root_cert(path);
         }

@@ -56,6 +56,28 @@ fn run(path: &Path, level: SqliteCheck, cancel: &CancellationToken) -> Result<Ch
     Ok(report)
 }
 
+/// One kind of check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `integrity_check`: structure, and that each index agrees with its table.
+    Integrity,
+    /// `foreign_key_check`, which the other does not look at.
+    ForeignKeys,
+}
+
+/// One kind alone.
+pub(super) fn run_one(copy: &SqliteCopy, kind: Kind) -> Result<CheckReport, SqliteError> {
+    let mut report = CheckReport::default();
+    match kind {
+        Kind::Integrity => structure(copy, "PRAGMA integrity_check(100)")
+            .or_else(|error| as_finding(copy, &error))
+            .map(|texts| report.add("integrity_check", texts))?,
+        Kind::ForeignKeys => foreign_keys(copy, &mut report)
+            .or_else(|error| as_finding(copy, &error).map(|texts| report.add("foreign_key_check", texts)))?,
+    }
+    Ok(report)
+}
+
 impl CheckReport {
     fn add(&mut self, check: &'static str, texts: Vec<String>) {
         self.total += texts.len() as u64;

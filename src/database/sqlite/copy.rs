@@ -58,7 +58,12 @@ impl SqliteCopy {
         std::fs::metadata(path).map_err(|error| SqliteError::io(path, "open", error))?;
         let failed = |error: rusqlite::Error| SqliteError::sqlite(path, "open", &error);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        let connection = Connection::open_with_flags(immutable_uri(path), flags).map_err(failed)?;
+        Self::of(Connection::open_with_flags(immutable_uri(path), flags).map_err(failed)?, path, cancel)
+    }
+
+    /// Reads through a connection that is open.
+    pub(super) fn of(connection: Connection, path: &Path, cancel: &CancellationToken) -> Result<Self, SqliteError> {
+        let failed = |error: rusqlite::Error| SqliteError::sqlite(path, "open", &error);
         let cancel = cancel.clone();
         connection.progress_handler(INSTRUCTIONS, Some(move || cancel.is_cancelled())).map_err(failed)?;
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;

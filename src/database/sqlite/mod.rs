@@ -8,15 +8,17 @@ mod backup;
 mod check;
 mod copy;
 mod error;
+mod look;
 mod probe;
 mod restore;
 mod source;
 mod steps;
 
 pub use backup::{CopyReport, backup};
-pub use check::{CheckReport, Finding, check};
+pub use check::{CheckReport, Finding, Kind, check};
 pub use copy::{RowView, SqliteCopy, Value};
 pub use error::{SqliteError, SqliteErrorKind};
+pub use look::{Figures, check_copy, check_live, figures};
 pub use probe::{Probe, probe};
 pub use restore::restore_into_new;
 

@@ -33,6 +33,11 @@ pub(super) fn companion(path: &Path, suffix: &str) -> PathBuf {
 /// Opens read-write where permitted: a WAL database needs its `-shm`, and a crashed writer's journal has to be rolled
 /// back before anybody can read. Nothing is created: SQLite would otherwise turn a missing file into an empty database.
 pub(super) fn open(path: &Path) -> Result<Source, SqliteError> {
+    open_within(path, BUSY_WAIT)
+}
+
+/// The same, waiting for others' locks no longer than `wait`.
+pub(super) fn open_within(path: &Path, wait: Duration) -> Result<Source, SqliteError> {
     let metadata = std::fs::metadata(path).map_err(|error| SqliteError::io(path, "open", error))?;
     let kind = metadata.file_type();
     let wrong = if kind.is_file() {
@@ -53,7 +58,7 @@ pub(super) fn open(path: &Path) -> Result<Source, SqliteError> {
     let failed = |error: rusqlite::Error| SqliteError::sqlite(path, "open", &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
+    connection.busy_timeout(wait).map_err(failed)?;
     if had_wal {
         // The last to close would write the WAL back and delete it. That is the application's business. Without a WAL
         // of its own, on the other hand, the one that our opening makes must go again.

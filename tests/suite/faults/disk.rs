@@ -6,10 +6,10 @@ use std::process::Command;
 use crate::support::{Outcome, S3, Sandbox, files, nightly, patient, run, sqlite_url, stock};
 
 /// A small file system of its own; gone when dropped.
-struct Disk(PathBuf);
+pub struct Disk(PathBuf);
 
 impl Disk {
-    fn mount(path: PathBuf, options: &str) -> Self {
+    pub fn mount(path: PathBuf, options: &str) -> Self {
         std::fs::create_dir_all(&path).unwrap();
         run(Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(&path), b"", patient()).succeeds();
         Self(path)

@@ -32,15 +32,53 @@ impl OwnPostgres {
 
     /// [`Self::start`] with settings: `["log_statement=all"]`.
     pub fn start_with(settings: &[&str]) -> Self {
-        Self::start_from(required("CARETAKER_TEST_PG_BIN").into(), settings)
+        Self::start_from("CARETAKER_TEST_PG_BIN", settings)
     }
 
-    /// One of another major version: 16 or 18.
+    /// One of another major version, 16 or 18, without the extensions that come with a server.
     pub fn of_major(major: u32) -> Self {
-        Self::start_from(required(&format!("CARETAKER_TEST_PG{major}_BIN")).into(), &[])
+        Self::start_from(&format!("CARETAKER_TEST_PG{major}_BIN"), &[])
     }
 
-    fn start_from(bindir: PathBuf, settings: &[&str]) -> Self {
+    fn start_from(bindir: &str, settings: &[&str]) -> Self {
+        let own = Self::empty(bindir);
+        let password_file = own.folder.path().join("password");
+        let password_file = format!("--pwfile={}", password_file.display());
+        let data = own.data();
+        own.as_server(
+            "initdb",
+            &["--no-sync", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--auth-local=trust"],
+            &["--auth-host=scram-sha-256", &password_file, "-D", data.to_str().unwrap()],
+        )
+        .succeeds();
+        own.settle(settings);
+        own.resume();
+        own
+    }
+
+    /// A standby of another one, under a name by which the other knows it, with the slot of that name.
+    pub fn standby_of(primary: &Self, name: &str) -> Self {
+        let own = Self::empty("CARETAKER_TEST_PG_BIN");
+        let primary = format!("host={} port={} user=postgres", primary.socket.display(), primary.port);
+        let data = own.data();
+        let into = ["-X", "stream", "-c", "fast", "--no-sync", "-D", data.to_str().unwrap()];
+        own.as_server("pg_basebackup", &["-d", &primary], &into).succeeds();
+        fs::write(data.join("standby.signal"), "").unwrap();
+        let conninfo = format!("primary_conninfo = '{primary} application_name={name}'");
+        // It tries again at once, and tells the primary soon.
+        let soon = ["wal_retrieve_retry_interval = '100ms'", "wal_receiver_status_interval = '1s'"];
+        own.settle(&[&conninfo, &format!("primary_slot_name = '{name}'"), soon[0], soon[1]]);
+        own.resume();
+        own
+    }
+
+    /// Switches data checksums on; the server is stopped.
+    pub fn enable_checksums(&self) {
+        self.as_server("pg_checksums", &["--enable", "--no-sync"], &["-D", self.data().to_str().unwrap()]).succeeds();
+    }
+
+    /// The folders of a server that is not made yet.
+    fn empty(bindir: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("postgres.").tempdir().unwrap();
         // The server's user, who is not the tests' user when those run as root, has to get in.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -50,33 +88,27 @@ impl OwnPostgres {
             fs::set_permissions(made, fs::Permissions::from_mode(0o700)).unwrap();
         }
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o755)).unwrap();
-        let password_file = folder.path().join("password");
-        fs::write(&password_file, "open-sesame\n").unwrap();
-        let server = Postgres { bindir, socket, port: free_port(), password: "open-sesame".to_owned() };
-        let own = Self { server, folder };
+        fs::write(folder.path().join("password"), "open-sesame\n").unwrap();
+        let server =
+            Postgres { bindir: required(bindir).into(), socket, port: free_port(), password: "open-sesame".to_owned() };
         if rustix::process::geteuid().is_root() {
-            run(Command::new("chown").arg("-R").arg("postgres").arg(own.folder.path()), b"", minute()).succeeds();
+            run(Command::new("chown").arg("-R").arg("postgres").arg(folder.path()), b"", minute()).succeeds();
         }
-        let password_file = format!("--pwfile={}", password_file.display());
-        let data = own.data();
-        own.as_server(
-            "initdb",
-            &["--no-sync", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--auth-local=trust"],
-            &["--auth-host=scram-sha-256", &password_file, "-D", data.to_str().unwrap()],
-        )
-        .succeeds();
+        Self { server, folder }
+    }
+
+    /// Writes its settings; a standby's mode is that of its data folder.
+    fn settle(&self, settings: &[&str]) {
         let mut lines = format!(
             "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\nfsync = off\n",
-            own.port,
-            own.socket.display()
+            self.port,
+            self.socket.display()
         );
         for setting in settings {
             lines.push_str(setting);
             lines.push('\n');
         }
-        fs::write(data.join("postgresql.auto.conf"), lines).unwrap();
-        own.resume();
-        own
+        fs::write(self.data().join("postgresql.auto.conf"), lines).unwrap();
     }
 
     /// The data folder.

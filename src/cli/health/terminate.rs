@@ -1,0 +1,66 @@
+//! `health terminate`: ends sessions that hold a transaction open and do nothing, after showing them and asking.
+
+use serde_json::json;
+
+use crate::cli::confirm::confirm;
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::scene::Scene;
+use crate::database::Servers;
+use crate::units;
+
+pub(super) async fn run(database: &str, idle_over: &str, yes: bool, scene: &Scene<'_>) -> Result<Exit, CliError> {
+    let over = jiff::SignedDuration::try_from(parse(idle_over)?).map_err(|_| wrong(idle_over))?.as_secs_f64();
+    let name = scene.database(database)?;
+    let servers = Servers::new(&scene.config);
+    let server = servers.get(&name).ok_or_else(|| {
+        CliError::usage(format!("{name} is a SQLite database: it has no sessions that could be ended"))
+    })?;
+    let mut connection = server.connect("health terminate").await?;
+    let found = connection.idle_transactions(over).await?;
+    let hidden = connection.hidden_sessions().await?;
+    if hidden > 0 {
+        scene.output.note(format!("{hidden} sessions cannot be seen; GRANT pg_monitor to this role to see them"));
+    }
+    let rows = found.iter().map(|idle| {
+        vec![
+            idle.pid.to_string(),
+            idle.role.clone(),
+            idle.application.clone(),
+            idle.client.clone().unwrap_or_else(|| "local".to_owned()),
+            units::seconds(idle.idle_seconds),
+            units::seconds(idle.transaction_seconds),
+        ]
+    });
+    if found.is_empty() {
+        scene.output.line(format!("no session in {name} has been idle in a transaction for {idle_over}"));
+        scene.output.json(&json!({"database": name.as_str(), "ended": []}));
+        return Ok(Exit::Done);
+    }
+    scene.output.table(&["pid", "role", "application", "client", "idle for", "transaction open for"], rows.collect());
+    confirm(&format!("end these {} sessions in {name}; what they have not committed is lost", found.len()), yes)?;
+    let (mut ended, mut gone) = (Vec::new(), 0);
+    for idle in &found {
+        if connection.end_session(idle, over).await? {
+            let (pid, role, application) = (idle.pid, &idle.role, &idle.application);
+            tracing::warn!(database = name.as_str(), pid, role, application, "ended an idle transaction by hand");
+            ended.push(json!({"pid": pid, "role": role, "application": application}));
+        } else {
+            gone += 1;
+        }
+    }
+    connection.close().await;
+    let rest = if gone > 0 { format!("; {gone} had gone on by themselves") } else { String::new() };
+    scene.output.line(format!("ended {}{rest}", ended.len()));
+    scene.output.json(&json!({"database": name.as_str(), "ended": ended}));
+    Ok(Exit::Done)
+}
+
+fn parse(text: &str) -> Result<std::time::Duration, CliError> {
+    let span = jiff::fmt::friendly::SpanParser::new().parse_span(text.trim()).map_err(|_| wrong(text))?;
+    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong(text))?;
+    std::time::Duration::try_from(length).map_err(|_| wrong(text))
+}
+
+fn wrong(text: &str) -> CliError {
+    CliError::usage(format!("`{text}` is not a length of time")).hint("write it like `90s`, `10m` or `1h 30m`")
+}

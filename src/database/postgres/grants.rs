@@ -1,0 +1,104 @@
+//! The least privileges of the role we are, per duty, and whether it has them.
+
+use sqlx::Row;
+
+use super::connection::{ANSWER_WITHIN, Connection, answer};
+use super::error::DatabaseError;
+use super::sql::Identifier;
+
+/// What a role is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Duty {
+    /// `[health.*]`
+    Monitoring,
+    /// `[backup.*]`
+    Backup,
+    /// `health terminate`
+    EndingSessions,
+}
+
+impl Duty {
+    /// For people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Monitoring => "monitoring",
+            Self::Backup => "backup",
+            Self::EndingSessions => "ending sessions",
+        }
+    }
+}
+
+/// A privilege.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Grant {
+    /// For which duty.
+    pub duty: Duty,
+    /// The statement that gives it, to be run by a superuser.
+    pub sql: String,
+    /// What it is for.
+    pub why: &'static str,
+    /// Whether our role has it.
+    pub held: bool,
+}
+
+/// Membership counts as far as it is inherited: `USAGE`. The predefined roles:
+/// <https://www.postgresql.org/docs/current/predefined-roles.html>
+const HELD: &str = "SELECT current_user::text, current_database()::text, current_setting('server_version_num')::int4,
+    has_database_privilege(current_database(), 'CONNECT'), pg_has_role('pg_monitor', 'USAGE'),
+    pg_has_role('pg_signal_backend', 'USAGE'),
+    (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user),
+    EXISTS (SELECT FROM pg_class WHERE relrowsecurity),
+    coalesce((SELECT pg_has_role(oid, 'USAGE') FROM pg_roles WHERE rolname = 'pg_read_all_data'), false),
+    (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p', 'S', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+       AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))) = 0";
+
+impl Connection {
+    /// What our role needs, and what of it it has.
+    pub async fn grants(&mut self) -> Result<Vec<Grant>, DatabaseError> {
+        let name = self.database.clone();
+        let question = sqlx::query(HELD).persistent(false).fetch_one(self.pg());
+        let row = answer(&name, "look at the privileges in", ANSWER_WITHIN, question).await?;
+        let text = |column: usize| row.try_get::<String, _>(column).unwrap_or_default();
+        let yes = |column: usize| row.try_get::<bool, _>(column).unwrap_or(false);
+        let (role, database) = (quoted(&text(0)), quoted(&text(1)));
+        let grant = |duty, sql: String, why, held| Grant { duty, sql, why, held };
+        let mut grants = vec![
+            grant(Duty::Monitoring, format!("GRANT CONNECT ON DATABASE {database} TO {role};"), "to connect", yes(3)),
+            grant(
+                Duty::Monitoring,
+                format!("GRANT pg_monitor TO {role};"),
+                "to see other roles' sessions, replication, WAL and statistics",
+                yes(4),
+            ),
+        ];
+        let readable = yes(8) || yes(9);
+        let why = "to read every table and sequence (also for the fill of sequences and the bloat estimate)";
+        if row.try_get::<i32, _>(2).unwrap_or(0) >= 140_000 {
+            grants.push(grant(Duty::Backup, format!("GRANT pg_read_all_data TO {role};"), why, readable));
+        } else {
+            // Before PostgreSQL 14 there is no such role: schema by schema.
+            let sql = format!(
+                "GRANT USAGE ON SCHEMA public TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}; \
+                 GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}; -- and so for every schema"
+            );
+            grants.push(grant(Duty::Backup, sql, why, readable));
+        }
+        if yes(7) {
+            let sql = format!("ALTER ROLE {role} BYPASSRLS;");
+            grants.push(grant(Duty::Backup, sql, "there are tables with row security, which would hide rows", yes(6)));
+        }
+        grants.push(grant(
+            Duty::EndingSessions,
+            format!("GRANT pg_signal_backend TO {role};"),
+            "to end idle transactions (`caretaker health terminate`) and a cancelled dump's session",
+            yes(5),
+        ));
+        Ok(grants)
+    }
+}
+
+fn quoted(name: &str) -> String {
+    Identifier::new(name).map_or_else(|_| name.to_owned(), |name| name.to_string())
+}

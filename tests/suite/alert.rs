@@ -1,0 +1,5 @@
+//! Incidents and what people are told of them, through the daemon.
+
+mod commands;
+mod delivery;
+mod jobs;

@@ -1,0 +1,127 @@
+//! The outbox: nothing lost, nothing doubled, nobody held up by others.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use super::jobs::{told, wait_told};
+use crate::faults::disk::Disk;
+use crate::support::{Sandbox, patient, sqlite_url, until};
+
+/// A machine with a job of a database that is not there, and two channels: `ops`, and `away`, which writes into a folder
+/// that is not there.
+fn with_one_away(alerts: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.configure(&format!(
+        "[databases.notes]\nurl = '{}'\n[channels.ops]\nkind = 'file'\npath = './ops'\n\
+         [channels.away]\nkind = 'file'\npath = './away/lines'\n\
+         [backup.nightly]\ndatabase = 'notes'\nstores = ['local']\nretention = 'last 3'\n\
+         [alerts]\ngroup_wait = '1s'\ngroup_interval = '1s'\n{alerts}\n",
+        sqlite_url(&sandbox.path("notes.db")),
+    ));
+    sandbox
+}
+
+/// Puts so many notifications for `away` into the outbox, as the engine would.
+fn queue(sandbox: &Sandbox, count: u32) {
+    sandbox.caretaker(&["status"]).succeeds();
+    sandbox.state_sql(&format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
+         INSERT INTO outbox (message_id, channel, recipient, message, state, queued_ms, expires_ms) \
+         SELECT 'm' || i, 'away', 'away', json_object('id', 'm' || i, 'kind', 'test', 'severity', 'ok', \
+             'at', '2026-03-02T02:00:00Z', 'host', 'here', 'environment', 'production', 'incidents', json('[]'), \
+             'text', json('[]')), 'waiting', 0, 9000000000000 FROM n;"
+    ));
+}
+
+/// The ids of the messages that have reached `away`.
+fn arrived(sandbox: &Sandbox) -> Vec<String> {
+    let text = fs::read_to_string(sandbox.path("away/lines")).unwrap_or_default();
+    let id = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["message"]["id"].clone();
+    text.split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'))
+        .map(|line| id(line).as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn waiting(sandbox: &Sandbox) -> String {
+    sandbox.state_sql("SELECT count(*) FROM outbox WHERE state = 'waiting';").trim().to_owned()
+}
+
+#[test]
+fn what_waits_for_one_who_is_away_comes_in_order_and_whole_though_the_daemon_is_killed_meanwhile() {
+    let sandbox = with_one_away("");
+    queue(&sandbox, 600);
+    let mut daemon = sandbox.daemon();
+    daemon.wait_for("not delivered yet");
+    assert_eq!(waiting(&sandbox), "600");
+    sandbox.caretaker(&["status"]).succeeds().says("600 to tell away").says("cannot write");
+    fs::create_dir(sandbox.path("away")).unwrap();
+    let mut kills = 0;
+    for enough in [100, 300] {
+        until("some to arrive", patient(), || arrived(&sandbox).len() >= enough);
+        daemon.kill();
+        kills += 1;
+        daemon = sandbox.daemon();
+    }
+    until("all to be delivered", patient(), || waiting(&sandbox) == "0");
+    let arrived = arrived(&sandbox);
+    let mut seen = BTreeSet::new();
+    let firsts: Vec<String> = arrived.iter().filter(|id| seen.insert((*id).clone())).cloned().collect();
+    assert_eq!(firsts, (1..=600).map(|i| format!("m{i}")).collect::<Vec<_>>());
+    let doubled = arrived.len() - firsts.len();
+    assert!(doubled <= kills, "only what was cut off between delivery and record may come twice, not {doubled}");
+}
+
+#[test]
+fn one_who_is_away_holds_nobody_else_up() {
+    let sandbox = with_one_away("");
+    let _daemon = sandbox.daemon();
+    sandbox.caretaker(&["job", "run", "nightly"]).exits(1);
+    wait_told(&sandbox, "ops", &["opened critical backup.nightly"]);
+    until("only the other to wait", patient(), || waiting(&sandbox) == "1");
+    assert_eq!(arrived(&sandbox).len(), 0);
+    fs::create_dir(sandbox.path("away")).unwrap();
+    until("the other to be told", patient(), || arrived(&sandbox).len() == 1);
+}
+
+#[test]
+fn what_could_not_be_delivered_in_time_is_an_incident_told_by_the_other_channel_and_over_with_the_next_delivery() {
+    let sandbox = with_one_away("expire_after = '1s'");
+    let _daemon = sandbox.daemon();
+    sandbox.caretaker(&["job", "run", "nightly"]).exits(1);
+    wait_told(&sandbox, "ops", &["opened critical backup.nightly", "opened critical away"]);
+    sandbox.caretaker(&["alert", "list"]).succeeds().says("away delivery").says("not delivered in time");
+    fs::create_dir(sandbox.path("away")).unwrap();
+    sandbox.sqlite("notes.db", 10);
+    sandbox.caretaker(&["job", "run", "nightly"]).succeeds();
+    until("both to be over", patient(), || told(&sandbox, "ops").contains(&"recovered critical away".to_owned()));
+}
+
+#[test]
+fn a_full_disk_of_the_state_store_neither_loses_nor_doubles_what_waits() {
+    let sandbox = with_one_away("");
+    let _disk = Disk::mount(sandbox.state(), "size=4m");
+    queue(&sandbox, 50);
+    let mut daemon = sandbox.daemon();
+    daemon.wait_for("not delivered yet");
+    let ballast = sandbox.state().join("ballast");
+    let _ = fs::write(&ballast, vec![0; 8 << 20]);
+    fs::create_dir(sandbox.path("away")).unwrap();
+    daemon.wait_for("a delivery is not recorded yet");
+    fs::remove_file(ballast).unwrap();
+    until("all to be delivered", patient(), || waiting(&sandbox) == "0");
+    assert_eq!(arrived(&sandbox), (1..=50).map(|i| format!("m{i}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_digest_and_a_fire_drill_come_at_their_time() {
+    let sandbox = with_one_away("digest = '* * * * * *'\ndigest_to = ['ops']\nfire_drill = '* * * * * *'");
+    let _daemon = sandbox.daemon();
+    let came = |kind: &str| told(&sandbox, "ops").iter().any(|line| line.starts_with(kind));
+    until("both", patient(), || came("digest") && came("test"));
+    let text = fs::read_to_string(sandbox.path("ops")).unwrap();
+    let digest = text.lines().find(|line| line.contains("\"digest\"")).unwrap();
+    for said in ["Databases:", "notes: no backup, never verified", "Jobs: none has run", "Nothing is wrong now"] {
+        assert!(digest.contains(said), "{said}: {digest}");
+    }
+}

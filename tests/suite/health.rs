@@ -1,0 +1,31 @@
+//! Health: every check against the real thing, driven through OK, WARNING and CRITICAL and back; and how it is told.
+
+mod ages;
+mod archiving;
+mod blind;
+mod certificate;
+mod command;
+mod conflicts;
+mod counters;
+mod coverage;
+mod damage;
+mod disk;
+mod indexes;
+mod job;
+mod looks;
+mod migrations;
+mod own;
+mod performance;
+mod pgbouncer;
+mod replication;
+mod roles;
+mod schema;
+mod sequences;
+mod sessions;
+mod settings;
+mod sqlite;
+mod statistics;
+mod transactions;
+mod vacuum;
+mod versions;
+mod watch;

@@ -1,0 +1,90 @@
+//! A mail server that answers as it is told, and the mails it took.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::outcome::run;
+use super::{Sandbox, patient, required, unique};
+
+/// A running server; killed when dropped.
+#[derive(Debug)]
+pub struct Smtp {
+    child: Child,
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
+    maildir: PathBuf,
+}
+
+impl Smtp {
+    /// A server without TLS that behaves as `tests/fixtures/smtp-server.py` describes.
+    pub fn start(sandbox: &Sandbox, wish: Value) -> Self {
+        let maildir = sandbox.path(unique("mails"));
+        let mut all = json!({"maildir": maildir});
+        for (key, value) in wish.as_object().unwrap() {
+            all[key] = value.clone();
+        }
+        let mut command = Command::new(python());
+        command.arg(fixture("smtp-server.py")).arg(all.to_string());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let port = line.trim().parse().expect("the mail server says where it listens");
+        Self { child, port, maildir }
+    }
+
+    /// The same with TLS: `how` is `starttls` or `implicit`, `certificate` the name of one in the folder of
+    /// `tests/with-servers`.
+    pub fn with_tls(sandbox: &Sandbox, how: &str, certificate: &str, mut wish: Value) -> Self {
+        let folder = PathBuf::from(required("CARETAKER_TEST_TLS"));
+        wish["tls"] = json!(how);
+        wish["cert"] = json!(folder.join(format!("{certificate}.pem")));
+        wish["key"] = json!(folder.join(format!("{certificate}.key")));
+        Self::start(sandbox, wish)
+    }
+
+    /// The table of a channel `ops` to `ops@example.org`, with further words for `smtp`.
+    pub fn channel(&self, smtp: &str) -> String {
+        self.channel_to("['ops@example.org']", smtp)
+    }
+
+    /// The same with the recipients.
+    pub fn channel_to(&self, to: &str, smtp: &str) -> String {
+        format!(
+            "[channels.ops]\nkind = 'email'\nfrom = 'Caretaker <caretaker@example.org>'\nto = {to}\ntimeout = '3s'\n\
+             smtp = {{ host = 'localhost', port = {}, {smtp} }}\n",
+            self.port
+        )
+    }
+
+    /// The mails it took, the first first.
+    #[track_caller]
+    pub fn mails(&self) -> Vec<Value> {
+        mails(&self.maildir)
+    }
+}
+
+impl Drop for Smtp {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The mails of a maildir, as Python's mail package reads them.
+#[track_caller]
+pub fn mails(maildir: &Path) -> Vec<Value> {
+    let mut command = Command::new(python());
+    let outcome = run(command.arg(fixture("read-mails.py")).arg(maildir), b"", patient()).succeeds();
+    outcome.json().as_array().unwrap().clone()
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+fn python() -> PathBuf {
+    Path::new(&required("CARETAKER_TEST_SMTP")).with_file_name("python3")
+}
