@@ -10,6 +10,7 @@ mod config;
 mod crash;
 mod daemon;
 mod database;
+mod demo;
 mod documents;
 mod faults;
 mod health;

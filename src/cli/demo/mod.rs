@@ -1,15 +1,15 @@
-//! `demo`: the main job, shown on a small SQLite database in a temporary folder. Every step is a real command, run
+//! `demo`: what Caretaker does, shown on a small SQLite database in a temporary folder. Every step is a real command, run
 //! through the same code as on a server.
 
 mod school;
 
 use std::path::{Path, PathBuf};
 
-use super::args::{BackupCommand, Cli, Command, Global, JobCommand, RestoreArgs};
+use super::args::{AlertCommand, BackupCommand, Cli, Command, Global, HealthArgs, JobCommand, RestoreArgs};
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::scene::Scene;
-use super::{backup, job, restore};
+use super::{alert, backup, health, job, restore};
 use crate::config::LoadOptions;
 
 /// Runs the demo; everything it makes is removed at the end.
@@ -67,13 +67,18 @@ impl Demo<'_> {
         }
         output.line("exit code 5: it found something wrong, and that backup no longer counts as a good one");
 
+        self.step("How is the database itself? Each check says what it saw, and what it could not see");
+        self.health(&scene).await?;
+        self.step("And who would be told? Here a folder of mails; on a server a mail server, a webhook, a pager");
+        self.mail(&scene).await?;
+
         self.step("The next nights; retention keeps the last 2 good ones, and says why each stays or goes");
         self.job(&scene).await?;
         self.backup(&scene, "backup prune", BackupCommand::Prune { job: None, apply: false, yes: false }).await?;
         self.job(&scene).await?;
         self.backup(&scene, "backup list", BackupCommand::List { database: None }).await?;
 
-        self.step("That was the main job");
+        self.step("That was it");
         output.line("Nothing of this is left: the folder is removed now. On a server:");
         output.line("  caretaker init                     write an annotated configuration");
         output.line("  caretaker config check --online    try every store and database in it");
@@ -108,6 +113,14 @@ database = "school"
 schedule = "0 2 * * *"
 stores = ["disk"]
 retention = "last 2"
+
+[health.school]
+database = "school"
+
+[channels.mail]
+kind = "file"
+format = "maildir"
+path = "{folder}/mail"
 "#,
             database.display()
         );
@@ -138,6 +151,29 @@ retention = "last 2"
     async fn backup(&self, scene: &DemoScene, text: &str, command: BackupCommand) -> Result<Exit, CliError> {
         self.command(text);
         backup::run(&command, &scene.scene()).await
+    }
+
+    async fn health(&self, scene: &DemoScene) -> Result<(), CliError> {
+        self.command("health school");
+        let database = Some("school".to_owned());
+        let arguments =
+            HealthArgs { database, detailed: false, deep: false, nagios: false, checks: false, command: None };
+        health::run(&arguments, &scene.scene()).await.map(drop)
+    }
+
+    /// Sends a mail and shows what arrived.
+    async fn mail(&self, scene: &DemoScene) -> Result<(), CliError> {
+        self.command("alert test mail");
+        alert::run(&AlertCommand::Test { channel: Some("mail".to_owned()) }, &scene.scene()).await?;
+        let arrived = || -> std::io::Result<String> {
+            let mail = std::fs::read_dir(self.folder.join("mail/new"))?.next();
+            std::fs::read_to_string(mail.ok_or_else(|| std::io::Error::other("no mail"))??.path())
+        };
+        let mail = arrived().map_err(|error| CliError::failed(format!("the demo's mail: {error}")))?;
+        for line in mail.lines().filter(|line| ["From:", "To:", "Subject:"].iter().any(|name| line.starts_with(name))) {
+            self.output.line(format!("  {line}"));
+        }
+        Ok(())
     }
 
     async fn restore(&self, scene: &DemoScene, into: &Path) -> Result<(), CliError> {
