@@ -8,6 +8,7 @@ mod exclude;
 mod job;
 mod limits;
 mod round;
+mod scene;
 mod verdict;
 mod view;
 

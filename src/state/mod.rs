@@ -10,6 +10,7 @@ mod instant;
 mod open;
 mod outcome;
 mod reloads;
+mod retries;
 mod runs;
 mod samples;
 mod slots;

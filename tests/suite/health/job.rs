@@ -22,3 +22,24 @@ fn rounds_do_not_wait_behind_a_long_backup_and_leave_a_short_history() {
     tools.release();
     until("the backup", patient(), || night.sandbox.state_sql("SELECT count(*) FROM backups;") == "1\n");
 }
+
+#[test]
+fn a_backup_that_holds_all_connections_allowed_says_nothing_against_the_server() {
+    let (sandbox, database) = (Sandbox::new(), Postgres::shared().database());
+    let tools = Tools::held(&sandbox);
+    sandbox.configure_daemon(
+        &tools.setting(),
+        &format!(
+            "[databases.notes]\nurl = '{}'\nmax_connections = 2\n\n\
+             [backup.nightly]\ndatabase = 'notes'\nschedule = '* * * * * *'\nstores = ['local']\n\n\
+             [health.notes]\ndatabase = 'notes'\nschedule = '* * * * * *'",
+            database.url()
+        ),
+    );
+    let _daemon = sandbox.daemon();
+    tools.wait_begun();
+    let status = "SELECT status FROM checks WHERE subject = 'notes' AND name = 'connectivity';";
+    until("a round that is kept out", patient(), || sandbox.state_sql(status) == "not_applicable\n");
+    tools.release();
+    until("a round that gets in", patient(), || sandbox.state_sql(status) == "ok\n");
+}
