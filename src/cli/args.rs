@@ -136,8 +136,8 @@ pub(super) enum HealthCommand {
         /// The database's name in the configuration
         database: String,
         /// Idle for at least this long
-        #[arg(long, value_name = "DURATION")]
-        idle_over: String,
+        #[arg(long, value_name = "DURATION", value_parser = length)]
+        idle_over: jiff::SignedDuration,
         /// Do not ask
         #[arg(long)]
         yes: bool,
@@ -153,12 +153,18 @@ pub(super) enum DatabaseCommand {
     },
 }
 
-/// A length of time, longer than nothing; a day has 24 hours.
+const NO_LENGTH: &str = "this is not a length of time: write it like `2h`, `30m` or `1 day`";
+
+/// A length of time; a day has 24 hours.
+fn length(text: &str) -> Result<jiff::SignedDuration, String> {
+    let span: jiff::Span = text.trim().parse().map_err(|_| NO_LENGTH)?;
+    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| NO_LENGTH)?;
+    if length.is_negative() { Err(NO_LENGTH.to_owned()) } else { Ok(length) }
+}
+
+/// One that is longer than nothing.
 fn span(text: &str) -> Result<jiff::SignedDuration, String> {
-    let wrong = || "this is not a length of time: write it like `2h`, `30m` or `1 day`".to_owned();
-    let span: jiff::Span = text.parse().map_err(|_| wrong())?;
-    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
-    if length.is_positive() { Ok(length) } else { Err(wrong()) }
+    length(text).and_then(|length| if length.is_zero() { Err(NO_LENGTH.to_owned()) } else { Ok(length) })
 }
 
 #[derive(Debug, Subcommand)]

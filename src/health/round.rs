@@ -114,9 +114,7 @@ impl Round {
     pub async fn record(&self, state: &State) -> Result<(), StateError> {
         let observations: Vec<Observation> =
             self.looks.iter().map(|look| look.observation(&self.database, self.at)).collect();
-        state.record_samples(&self.database, &self.kept.fresh).await?;
-        state.replace_samples(&self.database, &self.kept.latest).await?;
-        state.record_observations(&observations).await
+        state.record_round(&self.database, &self.kept.fresh, &self.kept.latest, &observations).await
     }
 }
 
@@ -137,17 +135,7 @@ impl Look {
             subject: database.to_owned(),
             name: self.check.name.as_str().to_owned(),
         };
-        let empty = Observation {
-            key,
-            status: self.status(),
-            at,
-            summary: String::new(),
-            value: None,
-            number: None,
-            threshold: self.limits.text(),
-            advice: None,
-            evidence: Vec::new(),
-        };
+        let empty = Observation { threshold: self.limits.text(), ..Observation::new(key, self.status(), "", at) };
         match &self.seen {
             Ok(verdict) => Observation {
                 summary: verdict.summary.clone(),

@@ -9,8 +9,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use super::{Exclusions, Limits, Unseen};
 use crate::config::{Config, Database, HealthJob};
-use crate::database::postgres::Identifier;
-use crate::database::postgres::{Endpoint, Identity};
+use crate::database::postgres::{Endpoint, Identifier, Identity};
 use crate::state::{Sample, State};
 
 /// What every check is given.
@@ -89,8 +88,7 @@ impl OwnView<'_> {
     /// The figures of a metric that were kept since an instant, by object, then the oldest first.
     pub async fn kept(&self, metric: &str, since: Timestamp) -> Result<Vec<Sample>, Unseen> {
         let database = self.database.name.as_str();
-        let kept = self.state.samples(database, metric, since).await;
-        kept.map_err(|error| Unseen::unknown(crate::fault::chain(&error)))
+        known(self.state.samples(database, metric, since).await)
     }
 
     /// Keeps a counter, and says how far it has come since the last look; `None` at the first look, after a reset (the

@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::instant::{from_ms, to_ms};
 use super::runs::text_enum;
+use super::samples::{self, Sample};
 use super::{State, StateError};
 
 /// How many observations wait for the alert engine at the most; the oldest go.
@@ -81,6 +82,15 @@ pub struct Observation {
     pub evidence: Vec<String>,
 }
 
+impl Observation {
+    /// One that says only so much.
+    pub fn new(key: CheckKey, status: Status, summary: impl Into<String>, at: Timestamp) -> Self {
+        let summary = summary.into();
+        let (value, number, threshold, advice, evidence) = (None, None, None, None, Vec::new());
+        Self { key, status, at, summary, value, number, threshold, advice, evidence }
+    }
+}
+
 /// What a check said last, and since when it has been saying so.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LastCheck {
@@ -92,9 +102,22 @@ pub struct LastCheck {
 }
 
 impl State {
-    /// Records what was observed, in this order: as each check's last word, and for the alert engine to look at.
-    pub async fn record_observations(&self, observations: &[Observation]) -> Result<(), StateError> {
+    /// Records a round, all in one transaction: the figures that a database's checks keep, beside or in place of earlier
+    /// ones; and what was observed, in this order, as each check's last word and for the alert engine to look at.
+    pub async fn record_round(
+        &self,
+        database: &str,
+        kept: &[Sample],
+        latest: &[Sample],
+        observations: &[Observation],
+    ) -> Result<(), StateError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
+        for sample in latest {
+            samples::forget_object(&mut tx, database, sample).await.map_err(|e| self.error(e))?;
+        }
+        for sample in kept.iter().chain(latest) {
+            samples::keep(&mut tx, database, sample).await.map_err(|e| self.error(e))?;
+        }
         for observation in observations {
             record(&mut tx, observation).await.map_err(|e| self.error(e))?;
         }

@@ -63,15 +63,6 @@ fn is_job(lease: &str) -> bool {
 }
 
 fn observation(job: &str, status: Status, summary: String, at: Timestamp) -> Observation {
-    Observation {
-        key: CheckKey { source: "job".to_owned(), subject: job.to_owned(), name: CHECK.to_owned() },
-        status,
-        at,
-        summary,
-        value: None,
-        number: None,
-        threshold: None,
-        advice: None,
-        evidence: Vec::new(),
-    }
+    let key = CheckKey { source: "job".to_owned(), subject: job.to_owned(), name: CHECK.to_owned() };
+    Observation::new(key, status, summary, at)
 }

@@ -24,43 +24,7 @@ impl State {
     pub async fn record_samples(&self, database: &str, samples: &[Sample]) -> Result<(), StateError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
         for sample in samples {
-            sqlx::query(
-                "INSERT OR REPLACE INTO samples (database, metric, object, at_ms, value) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )
-            .bind(database)
-            .bind(&sample.metric)
-            .bind(&sample.object)
-            .bind(to_ms(sample.at))
-            .bind(sample.value)
-            .execute(&mut *tx)
-            .await
-            .map_err(|e| self.error(e))?;
-        }
-        tx.commit().await.map_err(|e| self.error(e))
-    }
-
-    /// Keeps figures in place of what was kept of their objects before, in one transaction: what is only compared with
-    /// the next look has no history.
-    pub async fn replace_samples(&self, database: &str, samples: &[Sample]) -> Result<(), StateError> {
-        if samples.is_empty() {
-            return Ok(());
-        }
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
-        for sample in samples {
-            for sql in [
-                "DELETE FROM samples WHERE database = ?1 AND metric = ?2 AND object = ?3",
-                "INSERT INTO samples (database, metric, object, at_ms, value) VALUES (?1, ?2, ?3, ?4, ?5)",
-            ] {
-                sqlx::query(sql)
-                    .bind(database)
-                    .bind(&sample.metric)
-                    .bind(&sample.object)
-                    .bind(to_ms(sample.at))
-                    .bind(sample.value)
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(|e| self.error(e))?;
-            }
+            keep(&mut tx, database, sample).await.map_err(|e| self.error(e))?;
         }
         tx.commit().await.map_err(|e| self.error(e))
     }
@@ -97,4 +61,27 @@ impl State {
             .map_err(|e| self.error(e))?;
         Ok(done.rows_affected())
     }
+}
+
+/// Keeps a figure inside a transaction.
+pub(super) async fn keep(
+    tx: &mut sqlx::Transaction<'_, sqlx::Sqlite>,
+    database: &str,
+    sample: &Sample,
+) -> Result<(), sqlx::Error> {
+    let insert = "INSERT OR REPLACE INTO samples (database, metric, object, at_ms, value) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let query = sqlx::query(insert).bind(database).bind(&sample.metric).bind(&sample.object);
+    query.bind(to_ms(sample.at)).bind(sample.value).execute(&mut **tx).await.map(drop)
+}
+
+/// Forgets what was kept of a figure's object, inside a transaction: what is only compared with the next look has no
+/// history.
+pub(super) async fn forget_object(
+    tx: &mut sqlx::Transaction<'_, sqlx::Sqlite>,
+    database: &str,
+    sample: &Sample,
+) -> Result<(), sqlx::Error> {
+    let delete = "DELETE FROM samples WHERE database = ?1 AND metric = ?2 AND object = ?3";
+    let query = sqlx::query(delete).bind(database).bind(&sample.metric).bind(&sample.object);
+    query.execute(&mut **tx).await.map(drop)
 }

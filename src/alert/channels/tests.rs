@@ -1,5 +1,5 @@
 //! What holds for every message, whatever is in it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::time::Duration;
 

@@ -210,15 +210,5 @@ fn lost(whom: &Whom, how: &str, why: &str, hint: Option<String>, at: Timestamp) 
 }
 
 fn observation(whom: &Whom, status: Status, summary: String, advice: Option<String>, at: Timestamp) -> Observation {
-    Observation {
-        key: key(whom),
-        status,
-        at,
-        summary,
-        value: None,
-        number: None,
-        threshold: None,
-        advice,
-        evidence: Vec::new(),
-    }
+    Observation { advice, ..Observation::new(key(whom), status, summary, at) }
 }

@@ -6,7 +6,6 @@ mod show;
 mod terminate;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -20,25 +19,25 @@ use crate::state::{LastCheck, Status};
 
 pub(super) async fn run(arguments: &HealthArgs, scene: &Scene<'_>) -> Result<Exit, CliError> {
     if let Some(HealthCommand::Terminate { database, idle_over, yes }) = &arguments.command {
-        return terminate::run(database, idle_over, *yes, scene).await;
+        return terminate::run(database, *idle_over, *yes, scene).await;
     }
     if arguments.checks {
         return Ok(checks::list(scene));
     }
     let state = scene.state().await?;
-    let servers = Arc::new(Servers::new(&scene.config));
+    let servers = Servers::new(&scene.config);
     let depth = if arguments.deep { Depth::Both } else { Depth::Usual };
     let mut rounds = Vec::new();
     for job in jobs(arguments.database.as_deref(), scene)? {
         let given = Rounds { config: &scene.config, servers: &servers, state: &state, job: &job };
         rounds.push(round(given, depth, Timestamp::now()).await);
     }
+    if arguments.nagios {
+        return Ok(nagios::print(&rounds, scene.output));
+    }
     let mut last = BTreeMap::new();
     for check in state.last_checks("health", None).await? {
         last.insert((check.observation.key.subject.clone(), check.observation.key.name.clone()), check);
-    }
-    if arguments.nagios {
-        return Ok(nagios::print(&rounds, scene.output));
     }
     show::print(&rounds, &last, arguments.detailed, scene.output);
     Ok(exit(&rounds))

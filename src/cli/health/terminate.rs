@@ -1,5 +1,6 @@
 //! `health terminate`: ends sessions that hold a transaction open and do nothing, after showing them and asking.
 
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::cli::confirm::confirm;
@@ -8,8 +9,13 @@ use crate::cli::scene::Scene;
 use crate::database::Servers;
 use crate::units;
 
-pub(super) async fn run(database: &str, idle_over: &str, yes: bool, scene: &Scene<'_>) -> Result<Exit, CliError> {
-    let over = jiff::SignedDuration::try_from(parse(idle_over)?).map_err(|_| wrong(idle_over))?.as_secs_f64();
+pub(super) async fn run(
+    database: &str,
+    idle_over: SignedDuration,
+    yes: bool,
+    scene: &Scene<'_>,
+) -> Result<Exit, CliError> {
+    let over = idle_over.as_secs_f64();
     let name = scene.database(database)?;
     let servers = Servers::new(&scene.config);
     let server = servers.get(&name).ok_or_else(|| {
@@ -19,7 +25,9 @@ pub(super) async fn run(database: &str, idle_over: &str, yes: bool, scene: &Scen
     let found = connection.idle_transactions(over).await?;
     let hidden = connection.hidden_sessions().await?;
     if hidden > 0 {
-        scene.output.note(format!("{hidden} sessions cannot be seen; GRANT pg_monitor to this role to see them"));
+        scene
+            .output
+            .note(format!("{hidden} sessions cannot be seen: `caretaker database grants {name}` prints what lets you"));
     }
     let rows = found.iter().map(|idle| {
         vec![
@@ -32,7 +40,7 @@ pub(super) async fn run(database: &str, idle_over: &str, yes: bool, scene: &Scen
         ]
     });
     if found.is_empty() {
-        scene.output.line(format!("no session in {name} has been idle in a transaction for {idle_over}"));
+        scene.output.line(format!("no session in {name} has been idle in a transaction for {}", units::seconds(over)));
         scene.output.json(&json!({"database": name.as_str(), "ended": []}));
         return Ok(Exit::Done);
     }
@@ -53,14 +61,4 @@ pub(super) async fn run(database: &str, idle_over: &str, yes: bool, scene: &Scen
     scene.output.line(format!("ended {}{rest}", ended.len()));
     scene.output.json(&json!({"database": name.as_str(), "ended": ended}));
     Ok(Exit::Done)
-}
-
-fn parse(text: &str) -> Result<std::time::Duration, CliError> {
-    let span = jiff::fmt::friendly::SpanParser::new().parse_span(text.trim()).map_err(|_| wrong(text))?;
-    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong(text))?;
-    std::time::Duration::try_from(length).map_err(|_| wrong(text))
-}
-
-fn wrong(text: &str) -> CliError {
-    CliError::usage(format!("`{text}` is not a length of time")).hint("write it like `90s`, `10m` or `1h 30m`")
 }

@@ -23,7 +23,7 @@ pub(super) const CHECK: Check = Check {
 };
 
 /// What is kept of each look: the database's size in bytes.
-const METRIC: &str = "database_bytes";
+pub(super) const METRIC: &str = "database_bytes";
 
 /// Less than this in a day is no concern, however small the database.
 const FLOOR: f64 = 64.0 * 1024.0 * 1024.0;

@@ -2,14 +2,13 @@
 
 use jiff::SignedDuration;
 
+use super::growth::METRIC;
 use super::sqlite;
 use crate::health::{Seen, SqliteView, Unseen, Verdict};
 
 /// What the pace is taken from, and the least of it.
 const DAYS: SignedDuration = SignedDuration::from_hours(7 * 24);
 const LEAST: SignedDuration = SignedDuration::from_hours(20);
-
-const METRIC: &str = "database_bytes";
 
 /// The bytes of a file that hold something, so that a VACUUM or free pages do not look like shrinking and growing.
 #[allow(clippy::cast_precision_loss, reason = "bytes of a file are below 2^53")]
