@@ -36,20 +36,19 @@ const SEQUENCES: &str = "SELECT format('%I.%I', q.schemaname, q.sequencename) AS
             AND d.deptype IN ('a', 'i') LIMIT 1) t ON true
     WHERE NOT q.cycle AND n.oid <> pg_my_temp_schema() ORDER BY 1";
 
-/// How much of the way lies behind. A range is used from 0 on, where it holds 0: most sequences begin at 1, and the
-/// numbers on the other side are no use to them.
+/// How many of the numbers there are were given. A range is used from 1 on, where it holds 0: most sequences begin there,
+/// and the numbers on the other side are no use to them.
 #[allow(clippy::cast_precision_loss, reason = "a share does not need all digits of 2^63")]
 fn used(last: i64, increment: i64, least: i64, most: i64) -> f64 {
     let beginning = if least < 0 && most > 0 {
-        0
+        0.0
     } else if increment < 0 {
-        most
+        most as f64 + 1.0
     } else {
-        least
+        least as f64 - 1.0
     };
     let end = if increment < 0 { least } else { most };
-    let (way, whole) = (last as f64 - beginning as f64, end as f64 - beginning as f64);
-    if whole == 0.0 { 1.0 } else { (way / whole).max(0.0) }
+    ((last as f64 - beginning) / (end as f64 - beginning)).max(0.0)
 }
 
 async fn look(view: &mut PostgresView<'_>) -> Seen {
@@ -106,16 +105,17 @@ mod tests {
     use super::used;
 
     #[test]
-    fn the_share_is_that_of_the_way_from_the_beginning_to_the_end() {
+    fn the_share_is_that_of_the_numbers_there_are() {
         for (last, increment, least, most, expected) in [
-            (50, 1, 1, 101, 0.49),
-            (1, 1, 1, 101, 0.0),
-            (101, 1, 1, 101, 1.0),
+            (90, 1, 1, 100, 0.9),
+            (1, 1, 1, 100, 0.01),
+            (100, 1, 1, 100, 1.0),
+            (11, 1, 10, 19, 0.2),
             // A range that begins far below nothing is used from 0 on.
             (50, 1, i64::MIN, 100, 0.5),
             (-50, 1, i64::MIN, 100, 0.0),
-            (51, -1, 1, 101, 0.5),
-            (-50, -1, -100, -1, 0.495),
+            (91, -1, 1, 100, 0.1),
+            (-50, -1, -100, -1, 0.5),
             (7, 1, 7, 7, 1.0),
         ] {
             let found = used(last, increment, least, most);
