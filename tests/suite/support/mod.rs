@@ -16,6 +16,7 @@ mod daemon;
 mod environment;
 mod hook;
 mod night;
+mod outbox;
 mod outcome;
 mod own_postgres;
 mod postgres;

@@ -15,6 +15,7 @@ pub struct Smtp {
     child: Child,
     /// Where it listens, on 127.0.0.1.
     pub port: u16,
+    wish: Value,
     maildir: PathBuf,
 }
 
@@ -26,13 +27,25 @@ impl Smtp {
         for (key, value) in wish.as_object().unwrap() {
             all[key] = value.clone();
         }
-        let mut command = Command::new(python());
-        command.arg(fixture("smtp-server.py")).arg(all.to_string());
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().parse().expect("the mail server says where it listens");
-        Self { child, port, maildir }
+        let (child, port) = listen(&all);
+        Self { child, port, wish: all, maildir }
+    }
+
+    /// One that keeps of each mail the `Message-ID`, for many mails.
+    pub fn counting(sandbox: &Sandbox) -> Self {
+        Self::start(sandbox, json!({"log": sandbox.path(unique("message-ids"))}))
+    }
+
+    /// Takes it down, connections and all.
+    pub fn stop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Brings it back after [`Self::stop`], in the same place.
+    pub fn resume(&mut self) {
+        self.wish["port"] = json!(self.port);
+        (self.child, _) = listen(&self.wish);
     }
 
     /// The same with TLS: `how` is `starttls` or `implicit`, `certificate` the name of one in the folder of
@@ -59,6 +72,13 @@ impl Smtp {
         )
     }
 
+    /// The ids of the notifications whose mails a [`Self::counting`] server took, the first first.
+    pub fn took(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.wish["log"].as_str().unwrap()).unwrap_or_default();
+        // `<NOTIFICATION.RECIPIENT@HOST>`
+        text.lines().map(|line| line[1..line.find('.').unwrap()].to_owned()).collect()
+    }
+
     /// The mails it took, the first first.
     #[track_caller]
     pub fn mails(&self) -> Vec<Value> {
@@ -71,6 +91,16 @@ impl Drop for Smtp {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts the server, and gives its port.
+fn listen(wish: &Value) -> (Child, u16) {
+    let mut command = Command::new(python());
+    command.arg(fixture("smtp-server.py")).arg(wish.to_string());
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (child, line.trim().parse().expect("the mail server says where it listens"))
 }
 
 /// The mails of a maildir, as Python's mail package reads them.
