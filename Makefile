@@ -20,7 +20,7 @@ help:
 	@echo 'make demo      what Caretaker does, in under a minute: no server, no configuration'
 	@echo 'make test      everything: format, lints, documentation, units, all tests with real servers'
 	@echo 'make lint      the part of it that needs no servers'
-	@echo 'make bench     Caretaker against pg_dump, gzip, zstd and aws, in about ten minutes; see docs/performance.md'
+	@echo 'make bench     Caretaker against pg_dump, zstd, aws, check_postgres …, in about ten minutes; see docs/performance.md'
 	@echo 'make install   DESTDIR= PREFIX=/usr: binary, systemd units, configuration, man pages, completions, documents'
 
 build:

@@ -8,10 +8,13 @@
     reason = "a program of the tests' kind, whose output is its purpose"
 )]
 
+mod alerts;
 mod contest;
 mod daemon;
 mod data;
+mod health;
 mod measure;
+mod peers;
 mod postgres;
 mod sqlite;
 #[path = "../../tests/suite/support/mod.rs"]
@@ -63,5 +66,7 @@ fn main() {
     postgres::run(&wish, &mut targets);
     sqlite::run(&wish, &mut targets);
     daemon::run(&wish, &mut targets);
+    health::run(&wish, &mut targets);
+    alerts::run(&wish, &mut targets);
     targets.print();
 }

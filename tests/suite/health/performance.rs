@@ -12,7 +12,7 @@ use caretaker::health::{Depth, Rounds, round};
 use caretaker::state::{State, Status};
 
 use super::looks::Looks;
-use crate::support::{Database, Postgres, Sandbox};
+use crate::support::{Postgres, Sandbox, fill_with_tables};
 
 /// A way to the shared server on which every answer takes so many milliseconds longer. Gives its port.
 fn slow_way(delay: &Arc<AtomicU64>) -> u16 {
@@ -62,27 +62,10 @@ fn a_slow_way_to_the_server_shows_in_the_latency() {
     looks.comes_to(Status::Ok);
 }
 
-/// 2,000 tables with 5,000 indexes, and no statistics of the catalogue yet.
-fn large() -> Database {
-    let database = Postgres::shared().database();
-    for part in 0..8 {
-        database.sql(&format!(
-            "DO $$ BEGIN FOR i IN 1..250 LOOP
-                EXECUTE format('CREATE TABLE t{part}_%s (id int PRIMARY KEY, a int, b text)', i);
-                EXECUTE format('CREATE INDEX ON t{part}_%s (a)', i);
-                IF i % 2 = 0 THEN EXECUTE format('CREATE INDEX ON t{part}_%s (b)', i); END IF;
-            END LOOP; END $$"
-        ));
-    }
-    let count = "SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = indrelid WHERE c.relname LIKE 't%' \
-                 AND relnamespace = 'public'::regnamespace";
-    assert_eq!(database.sql(count), "5000\n");
-    database
-}
-
 #[test]
 fn a_round_over_a_large_schema_is_quick() {
-    let (database, sandbox) = (large(), Sandbox::new());
+    let (database, sandbox) = (Postgres::shared().database(), Sandbox::new());
+    fill_with_tables(&database);
     sandbox.configure(&format!("[databases.app]\nurl = '{}'\n\n[health.app]\ndatabase = 'app'\n", database.url()));
     let config = load(&LoadOptions { path: Some(sandbox.config()), ..LoadOptions::default() }).unwrap().config;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -42,7 +42,7 @@ pub use own_postgres::OwnPostgres;
 pub use postgres::{Database, Postgres, Tls, psql};
 pub use s3::{Bucket, S3};
 pub use sandbox::Sandbox;
-pub use scene::{files, flip, nightly, sqlite_url};
+pub use scene::{files, fill_with_tables, flip, nightly, sqlite_url};
 pub use smtp::{Smtp, mails};
 pub use tools::Tools;
 pub use wait::{eventually, patient, until};

@@ -21,6 +21,23 @@ pub fn sqlite_url(path: &Path) -> String {
     format!("sqlite://{}", path.display())
 }
 
+/// Fills a database with 2,000 empty tables that have 5,000 indexes.
+pub fn fill_with_tables(database: &Database) {
+    for part in 0..8 {
+        // A transaction for each part: all of them together would need more locks than a server has room for.
+        database.sql(&format!(
+            "DO $$ BEGIN FOR i IN 1..250 LOOP
+                EXECUTE format('CREATE TABLE t{part}_%s (id int PRIMARY KEY, a int, b text)', i);
+                EXECUTE format('CREATE INDEX ON t{part}_%s (a)', i);
+                IF i % 2 = 0 THEN EXECUTE format('CREATE INDEX ON t{part}_%s (b)', i); END IF;
+            END LOOP; END $$"
+        ));
+    }
+    let count = "SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = indrelid WHERE c.relname LIKE 't%' \
+                 AND relnamespace = 'public'::regnamespace";
+    assert_eq!(database.sql(count), "5000\n");
+}
+
 impl Sandbox {
     /// What a command prints as JSON. It must succeed.
     #[track_caller]
