@@ -1,4 +1,4 @@
-//! Newer PostgreSQL than the shared one: the statistics views differ from version to version.
+//! PostgreSQL of other majors than the shared one: the statistics views differ from version to version.
 
 use std::time::Duration;
 
@@ -32,9 +32,7 @@ fn rounds(url: &str) -> Vec<Round> {
 }
 
 #[rstest::rstest]
-#[case(16)]
-#[case(18)]
-fn no_check_asks_for_what_the_server_does_not_have(#[case] major: u32) {
+fn no_check_asks_for_what_the_server_does_not_have(#[values(13, 14, 16, 17, 18)] major: u32) {
     let server = OwnPostgres::of_major(major);
     let sql = |sql: &str| server.sql("postgres", sql);
     sql("CREATE ROLE blind LOGIN PASSWORD 'x'; \

@@ -35,9 +35,15 @@ impl OwnPostgres {
         Self::start_from("CARETAKER_TEST_PG_BIN", settings)
     }
 
-    /// One of another major version, 16 or 18, without the extensions that come with a server.
+    /// One of another major version: 13, 14, 16, 17 or 18. Of the client tools it has psql, 16 and 18 also pg_dump and
+    /// pg_restore.
     pub fn of_major(major: u32) -> Self {
-        Self::start_from(&format!("CARETAKER_TEST_PG{major}_BIN"), &[])
+        Self::of_major_with(major, &[])
+    }
+
+    /// [`Self::of_major`] with settings.
+    pub fn of_major_with(major: u32, settings: &[&str]) -> Self {
+        Self::start_from(&format!("CARETAKER_TEST_PG{major}_BIN"), settings)
     }
 
     fn start_from(bindir: &str, settings: &[&str]) -> Self {
