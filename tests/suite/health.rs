@@ -13,6 +13,7 @@ mod disk;
 mod indexes;
 mod job;
 mod looks;
+mod majors;
 mod migrations;
 mod own;
 mod performance;

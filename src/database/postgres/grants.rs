@@ -95,9 +95,31 @@ impl Connection {
             "to end idle transactions (`caretaker health terminate`) and a cancelled dump's session",
             yes(5),
         ));
+        grants.extend(self.amcheck(&role).await?);
         Ok(grants)
     }
+
+    /// What the check `amcheck` needs where the extension is installed.
+    async fn amcheck(&mut self, role: &str) -> Result<Option<Grant>, DatabaseError> {
+        let name = self.database.clone();
+        let question = sqlx::query(AMCHECK).persistent(false).fetch_one(self.pg());
+        let row = answer(&name, "look at the privileges in", ANSWER_WITHIN, question).await?;
+        Ok(row.try_get::<String, _>(0).ok().map(|functions| Grant {
+            duty: Duty::Monitoring,
+            sql: format!("GRANT EXECUTE ON FUNCTION {functions} TO {role};"),
+            why: "to look for damage with amcheck, without reading the rows",
+            held: row.try_get(1).unwrap_or(false),
+        }))
+    }
 }
+
+/// NULL where the extension is not installed.
+const AMCHECK: &str = "SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid::regprocedure::text),
+        bool_and(has_function_privilege(p.oid, 'EXECUTE'))
+    FROM pg_extension e
+    JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+    JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+    WHERE e.extname = 'amcheck' AND p.proname IN ('bt_index_check', 'verify_heapam')";
 
 fn quoted(name: &str) -> String {
     Identifier::new(name).map_or_else(|_| name.to_owned(), |name| name.to_string())

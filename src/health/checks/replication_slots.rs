@@ -21,31 +21,34 @@ pub(super) const CHECK: Check = Check {
 };
 
 /// `$synced`: since 17 a standby holds copies of its primary's slots, which nobody uses there. `$conflicting`: since 16.
+/// `$reason`: since 17; what is invalidated, for whatever reason, has the `wal_status` of what has lost its WAL.
 macro_rules! statement {
-    ($synced:literal, $conflicting:literal) => {
+    ($synced:literal, $conflicting:literal, $reason:literal) => {
         concat!(
             "SELECT slot_name::text AS name, slot_type, coalesce(plugin, '') AS plugin, active, wal_status,
                 safe_wal_size::float8 AS safe, ",
             $synced,
             " AS synced, coalesce(",
             $conflicting,
-            ", false) AS conflicting, pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+            ", false) AS conflicting, ",
+            $reason,
+            " AS reason, pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
                 ELSE pg_current_wal_lsn() END, restart_lsn)::float8 AS bytes
             FROM pg_replication_slots WHERE NOT temporary ORDER BY bytes DESC NULLS LAST, 1"
         )
     };
 }
 
-const FROM_17: &str = statement!("synced", "conflicting");
-const IN_16: &str = statement!("false", "conflicting");
-const BEFORE_16: &str = statement!("false", "NULL::bool");
+const FROM_17: &str = statement!("synced", "conflicting", "nullif(invalidation_reason, 'wal_removed')");
+const IN_16: &str = statement!("false", "conflicting", "NULL::text");
+const BEFORE_16: &str = statement!("false", "NULL::bool", "NULL::text");
 
 /// One slot.
 struct Slot {
     name: String,
     kind: String,
     /// What is wrong with it whatever it holds.
-    trouble: Option<(Status, &'static str)>,
+    trouble: Option<(Status, String)>,
     bytes: f64,
 }
 
@@ -55,12 +58,14 @@ impl Slot {
         let status: Option<String> = optional(row, "wal_status")?;
         let (active, synced, conflicting): (bool, bool, bool) =
             (figure(row, "active")?, figure(row, "synced")?, figure(row, "conflicting")?);
-        let trouble = match status.as_deref() {
-            Some("lost") => Some((Status::Critical, "its WAL is gone: what used it must be made anew")),
-            _ if conflicting => Some((Status::Critical, "invalidated by a conflict with recovery")),
-            Some("unreserved") => Some((Status::Critical, "about to lose its WAL")),
+        let critical = |why: &str| Some((Status::Critical, why.to_owned()));
+        let trouble = match (optional::<String>(row, "reason")?, status.as_deref()) {
+            (Some(reason), _) => critical(&format!("invalidated ({reason}): what used it must be made anew")),
+            _ if conflicting => critical("invalidated by a conflict with recovery"),
+            (_, Some("lost")) => critical("its WAL is gone: what used it must be made anew"),
+            (_, Some("unreserved")) => critical("about to lose its WAL"),
             // Never used, it holds nothing: wal_status is NULL until WAL is reserved.
-            _ if !active && !synced => Some((Status::Warning, "nobody uses it")),
+            _ if !active && !synced => Some((Status::Warning, "nobody uses it".to_owned())),
             _ => None,
         };
         let kind = if plugin.is_empty() { kind } else { format!("{kind}, {plugin}") };
@@ -76,7 +81,7 @@ impl Slot {
 impl std::fmt::Display for Slot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({}): holds {}", self.name, self.kind, units::bytes(self.bytes))?;
-        self.trouble.map_or(Ok(()), |(_, why)| write!(f, ", {why}"))
+        self.trouble.as_ref().map_or(Ok(()), |(_, why)| write!(f, ", {why}"))
     }
 }
 
@@ -92,7 +97,7 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
         return Err(Unseen::not_applicable("there are no replication slots"));
     }
     let most = slots.iter().map(|slot| slot.bytes).fold(0.0, f64::max);
-    let worst = slots.iter().filter_map(|slot| slot.trouble.map(|(status, why)| (status, &slot.name, why)));
+    let worst = slots.iter().filter_map(|slot| slot.trouble.as_ref().map(|(status, why)| (*status, &slot.name, why)));
     let worst = worst.max_by_key(|(status, ..)| *status);
     let judged = view.own.limits.judge(most);
     let status = worst.map_or(judged, |(status, ..)| status.max(judged));
