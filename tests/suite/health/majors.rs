@@ -153,3 +153,20 @@ fn forced_checkpoints_are_counted_wherever_the_server_counts_them(#[values(13, 1
     let seen = looks.comes_to(Status::Critical);
     assert!(seen.summary.starts_with("5 of 5 checkpoints were forced"), "{seen:#?}");
 }
+
+#[rstest]
+fn a_standby_is_seen_from_both_sides_and_says_when_it_is_cut_off(#[values(13, 14, 16, 17, 18)] major: u32) {
+    let primary = OwnPostgres::of_major(major);
+    primary.sql("postgres", "SELECT pg_create_physical_replication_slot('sister', true)");
+    let standby = OwnPostgres::standby_of(&primary, "sister");
+    let mut from_there = Looks::new("replication", &primary.socket_url("postgres"), "");
+    let mut from_here = Looks::new("replication", &standby.socket_url("postgres"), "");
+    from_there.comes_to(Status::Ok);
+    from_here.comes_to(Status::Ok);
+    let (sandbox, _) = configured(&standby.socket_url("postgres"));
+    let said = sandbox.caretaker(&["--format", "json", "health", "app", "--deep"]).json();
+    let blind: Vec<_> = said[0]["checks"].as_array().unwrap().iter().filter(|it| it["status"] == "unknown").collect();
+    assert!(blind.is_empty(), "{blind:#?}");
+    primary.stop();
+    from_here.comes_to(Status::Critical);
+}

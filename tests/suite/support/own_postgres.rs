@@ -35,8 +35,8 @@ impl OwnPostgres {
         Self::start_from("CARETAKER_TEST_PG_BIN", settings)
     }
 
-    /// One of another major version: 13, 14, 16, 17 or 18. Of the client tools it has psql, 16 and 18 also pg_dump and
-    /// pg_restore.
+    /// One of another major version: 13, 14, 16, 17 or 18. Of the client tools it has psql and pg_basebackup, 16
+    /// and 18 also pg_dump and pg_restore.
     pub fn of_major(major: u32) -> Self {
         Self::of_major_with(major, &[])
     }
@@ -47,7 +47,7 @@ impl OwnPostgres {
     }
 
     fn start_from(bindir: &str, settings: &[&str]) -> Self {
-        let own = Self::empty(bindir);
+        let own = Self::empty(required(bindir).into());
         let password_file = own.folder.path().join("password");
         let password_file = format!("--pwfile={}", password_file.display());
         let data = own.data();
@@ -64,7 +64,7 @@ impl OwnPostgres {
 
     /// A standby of another one, under a name by which the other knows it, with the slot of that name.
     pub fn standby_of(primary: &Self, name: &str) -> Self {
-        let own = Self::empty("CARETAKER_TEST_PG_BIN");
+        let own = Self::empty(primary.bindir.clone());
         let primary = format!("host={} port={} user=postgres", primary.socket.display(), primary.port);
         let data = own.data();
         let into = ["-X", "stream", "-c", "fast", "--no-sync", "-D", data.to_str().unwrap()];
@@ -84,7 +84,7 @@ impl OwnPostgres {
     }
 
     /// The folders of a server that is not made yet.
-    fn empty(bindir: &str) -> Self {
+    fn empty(bindir: PathBuf) -> Self {
         let folder = tempfile::Builder::new().prefix("postgres.").tempdir().unwrap();
         // The server's user, who is not the tests' user when those run as root, has to get in.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -95,8 +95,7 @@ impl OwnPostgres {
         }
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(folder.path().join("password"), "open-sesame\n").unwrap();
-        let server =
-            Postgres { bindir: required(bindir).into(), socket, port: free_port(), password: "open-sesame".to_owned() };
+        let server = Postgres { bindir, socket, port: free_port(), password: "open-sesame".to_owned() };
         if rustix::process::geteuid().is_root() {
             run(Command::new("chown").arg("-R").arg("postgres").arg(folder.path()), b"", minute()).succeeds();
         }
