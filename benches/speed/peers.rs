@@ -52,7 +52,7 @@ const CHECK_POSTGRES: [Service; 19] = [
     service("bloat", "bloat", &[]),
 ];
 
-const CHECK_PGACTIVITY: [Service; 21] = [
+const CHECK_PGACTIVITY: [Service; 22] = [
     service("connectivity", "connection", &[]),
     service("replication", "streaming_delta", &["-w", "256MB", "-c", "1GB"]),
     service("replication_slots", "replication_slots", &[]),
@@ -74,6 +74,7 @@ const CHECK_PGACTIVITY: [Service; 21] = [
     service("prepared_transactions", "oldest_2pc", &["-w", "10m", "-c", "1h"]),
     service("rollbacks", "commit_ratio", &["-w", "rollbacks=1000", "-c", "rollbacks=2000"]),
     service("bloat", "table_bloat", &["-w", "50%", "-c", "80%"]),
+    service("bloat", "btree_bloat", &["-w", "50%", "-c", "80%"]),
 ];
 
 impl Peer {
