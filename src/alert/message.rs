@@ -46,6 +46,29 @@ pub struct Message {
     pub incidents: Vec<IncidentView>,
     /// Further text, paragraph by paragraph: a digest's, a test's.
     pub text: Vec<String>,
+    /// What a digest says beyond that; empty otherwise.
+    #[serde(default)]
+    pub sections: Vec<Section>,
+}
+
+/// What a digest says under one heading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    /// `Databases`
+    pub title: String,
+    /// What is said, one thing after the other.
+    pub rows: Vec<Row>,
+}
+
+/// What a digest says of one thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// A database, a job, a moment.
+    pub name: String,
+    /// How it is.
+    pub status: Status,
+    /// What is said of it, a line each.
+    pub facts: Vec<String>,
 }
 
 /// An incident as people are told of it.

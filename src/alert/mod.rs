@@ -22,7 +22,7 @@ mod unit_failed;
 
 pub use channel::{Channel, Receipt, SendError};
 pub use heartbeat::{DeadMan, Heartbeats, Signal};
-pub use message::{IncidentView, Message, MessageKind};
+pub use message::{IncidentView, Message, MessageKind, Row, Section};
 pub use route::is_silenced;
 pub use service::{Alerting, Beats};
 pub use tell::view;

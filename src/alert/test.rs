@@ -32,6 +32,7 @@ pub fn test_message(config: &Config) -> Message {
         host: host(),
         environment: config.daemon.environment.as_str().to_owned(),
         incidents: Vec::new(),
+        sections: Vec::new(),
         text: vec![
             "This is a test. Whoever reads this will also read what Caretaker has to say about its databases."
                 .to_owned(),

@@ -112,6 +112,7 @@ fn message(from: &LastGood, unit: &str, words: Option<&str>) -> Message {
         host: host(),
         environment: from.environment.clone(),
         incidents: Vec::new(),
+        sections: Vec::new(),
         text: std::iter::once(what).chain(words.map(str::to_owned)).collect(),
     }
 }

@@ -171,7 +171,7 @@ async fn history(job: Option<&str>, limit: u32, scene: &Scene<'_>) -> Result<Exi
     let state = scene.state().await?;
     // A job that is no longer in the configuration still has its history.
     let job = job.map(|name| scene.job(name).map_or_else(|_| name.to_owned(), |job| job.name));
-    let runs = state.runs(&RunFilter { job, running: false, limit }).await?;
+    let runs = state.runs(&RunFilter { job, limit, ..RunFilter::default() }).await?;
     let now = Timestamp::now();
     let rows = runs
         .iter()
@@ -209,7 +209,7 @@ pub(super) fn outcome(run: &Run, now: Timestamp) -> String {
 
 async fn cancel(run: &str, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let state = scene.state().await?;
-    let running = state.runs(&RunFilter { job: None, running: true, limit: 0 }).await?;
+    let running = state.runs(&RunFilter { running: true, ..RunFilter::default() }).await?;
     let waiting = state.runs_to_retry().await?;
     let meant = |known: &&Run| known.id == run || (run.len() >= 4 && known.id.ends_with(run));
     let found: Vec<&Run> = running.iter().chain(&waiting).filter(meant).collect();

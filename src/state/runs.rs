@@ -132,6 +132,8 @@ pub struct RunFilter {
     pub job: Option<String>,
     /// Only those that are `running`.
     pub running: bool,
+    /// Only those that were begun since.
+    pub since: Option<Timestamp>,
     /// At most so many, the newest; 0: all.
     pub limit: u32,
 }
@@ -285,11 +287,13 @@ impl State {
     pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>, StateError> {
         let rows = sqlx::query(
             "SELECT * FROM runs WHERE (?1 IS NULL OR job = ?1) AND (NOT ?2 OR state = 'running')
+                 AND (?4 IS NULL OR started_ms >= ?4)
              ORDER BY started_ms DESC, id DESC LIMIT ?3",
         )
         .bind(&filter.job)
         .bind(filter.running)
         .bind(if filter.limit == 0 { -1 } else { i64::from(filter.limit) })
+        .bind(filter.since.map(to_ms))
         .fetch_all(&self.pool)
         .await
         .map_err(|e| self.error(e))?;

@@ -2,4 +2,5 @@
 
 mod commands;
 mod delivery;
+mod digest;
 mod jobs;

@@ -26,7 +26,7 @@ pub use view::View;
 
 use jiff::Timestamp;
 
-use super::{Channel, IncidentView, Message, MessageKind};
+use super::{Channel, IncidentView, Message, MessageKind, Row, Section};
 use crate::config::{Channel as Settings, ChannelKind, ChannelName, Config};
 use crate::state::{CheckKey, Status};
 
@@ -87,6 +87,10 @@ fn sample() -> Message {
         environment: "production".to_owned(),
         incidents: vec![incident],
         text: vec![text.to_owned()],
+        sections: vec![Section {
+            title: text.to_owned(),
+            rows: vec![Row { name: text.to_owned(), status: Status::Warning, facts: vec![text.to_owned()] }],
+        }],
     }
 }
 

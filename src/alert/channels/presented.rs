@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::super::{Channel, IncidentView, Message, Receipt, SendError};
+use super::super::{Channel, IncidentView, Message, Receipt, Row, Section, SendError};
 use super::view::shortened;
 use crate::config::without_secrets;
 
@@ -52,7 +52,7 @@ impl Channel for Presented {
 /// The message with every text cleaned.
 pub(super) fn presentable(message: &Message) -> Message {
     let mut left = ALL_EVIDENCE;
-    let Message { id, kind, severity, at, host, environment, incidents, text } = message;
+    let Message { id, kind, severity, at, host, environment, incidents, text, sections } = message;
     Message {
         id: line(id),
         kind: *kind,
@@ -62,7 +62,17 @@ pub(super) fn presentable(message: &Message) -> Message {
         environment: line(environment),
         incidents: incidents.iter().map(|one| incident(one, &mut left)).collect(),
         text: text.iter().map(|paragraph| block(paragraph)).collect(),
+        sections: sections.iter().map(section).collect(),
     }
+}
+
+fn section(section: &Section) -> Section {
+    let row = |row: &Row| Row {
+        name: line(&row.name),
+        status: row.status,
+        facts: row.facts.iter().map(|fact| line(fact)).collect(),
+    };
+    Section { title: line(&section.title), rows: section.rows.iter().map(row).collect() }
 }
 
 fn incident(incident: &IncidentView, left: &mut usize) -> IncidentView {

@@ -33,15 +33,7 @@ impl Channel for Slack {
 pub(super) fn form(view: &View) -> Value {
     let plain = |text: &str| json!({"type": "plain_text", "text": text, "emoji": false});
     let mut blocks = vec![json!({"type": "header", "text": plain(&shortened(&view.title, HEADER))})];
-    let mut sections: Vec<String> = Vec::new();
-    for incident in &view.incidents {
-        let mut lines = incident.lines();
-        if view.incidents.len() > 1 {
-            lines.insert(0, format!("{}: {}", incident.label, incident.title));
-        }
-        sections.push(fitted(&lines, SECTION));
-    }
-    sections.extend(view.text.iter().filter(|text| !text.trim().is_empty()).map(|text| shortened(text, SECTION)));
+    let sections: Vec<String> = view.blocks().iter().map(|lines| fitted(lines, SECTION)).collect();
     // The header before them, the foot and perhaps a remark after them.
     let room = BLOCKS - 3;
     let left_out = sections.len().saturating_sub(room);
@@ -50,8 +42,7 @@ pub(super) fn form(view: &View) -> Value {
     if left_out > 0 {
         blocks.push(json!({"type": "section", "text": plain(&format!("… and {left_out} more"))}));
     }
-    let foot = format!("Caretaker on {} ({}), {}", view.host, view.environment, view.time);
-    blocks.push(json!({"type": "context", "elements": [plain(&shortened(&foot, SECTION))]}));
+    blocks.push(json!({"type": "context", "elements": [plain(&shortened(&view.foot(), SECTION))]}));
     // What notifications show. This one is searched, so it is escaped.
     json!({"text": escaped(&view.title), "blocks": blocks})
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::super::{IncidentView, Message, MessageKind};
+use super::super::{IncidentView, Message, MessageKind, Row, Section};
 use super::presented::{line, presentable};
 use super::view::View;
 use super::{discord, http, ntfy, pagerduty, slack, teams, telegram, webhook};
@@ -51,6 +51,10 @@ prop_compose! {
             host,
             environment: "production".to_owned(),
             incidents,
+            sections: vec![Section {
+                title: text.concat(),
+                rows: vec![Row { name: text.concat(), status: Status::Warning, facts: text.clone() }; 40],
+            }],
             text,
         }
     }

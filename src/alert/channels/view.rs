@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::{IncidentView, Message, MessageKind};
+use super::super::{IncidentView, Message, MessageKind, Section};
 use crate::state::Status;
 use crate::units;
 
@@ -32,6 +32,8 @@ pub struct View {
     pub incidents: Vec<Incident>,
     /// Paragraphs.
     pub text: Vec<String>,
+    /// A digest's sections.
+    pub sections: Vec<Section>,
 }
 
 /// An incident as templates see it.
@@ -100,22 +102,42 @@ impl View {
             time: time(message.at),
             incidents,
             text: message.text.clone(),
+            sections: message.sections.clone(),
         }
     }
 
     /// The message as lines of plain text, the title not among them.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for incident in &self.incidents {
-            if self.incidents.len() > 1 {
-                lines.push(format!("{}: {}", incident.label, incident.title));
-            }
-            lines.extend(incident.lines());
-        }
-        lines.extend(self.text.iter().cloned());
-        lines.push(format!("Caretaker on {} ({}), {}", self.host, self.environment, self.time));
+        let mut lines: Vec<String> = self.blocks().into_iter().flatten().collect();
+        lines.push(self.foot());
         lines
     }
+
+    /// Where and when.
+    pub fn foot(&self) -> String {
+        format!("Caretaker on {} ({}), {}", self.host, self.environment, self.time)
+    }
+
+    /// The message in pieces, each as lines of plain text; neither title nor foot are among them.
+    pub fn blocks(&self) -> Vec<Vec<String>> {
+        let paragraphs = self.text.iter().filter(|text| !text.trim().is_empty()).map(|text| vec![text.clone()]);
+        if self.kind == MessageKind::Digest {
+            let incidents: Vec<String> = self.incidents.iter().map(Incident::in_short).collect();
+            let incidents = (!incidents.is_empty()).then_some(incidents);
+            return paragraphs.chain(incidents).chain(self.sections.iter().map(lines_of)).collect();
+        }
+        let incident = |incident: &Incident| {
+            let heading = (self.incidents.len() > 1).then(|| format!("{}: {}", incident.label, incident.title));
+            heading.into_iter().chain(incident.lines()).collect()
+        };
+        self.incidents.iter().map(incident).chain(paragraphs).collect()
+    }
+}
+
+fn lines_of(section: &Section) -> Vec<String> {
+    let mut lines = vec![section.title.clone()];
+    lines.extend(section.rows.iter().map(|row| format!("{}: {}", row.name, row.facts.join("; "))));
+    lines
 }
 
 impl Incident {
@@ -140,6 +162,12 @@ impl Incident {
             advice: incident.advice.clone(),
             evidence: incident.evidence.clone(),
         }
+    }
+
+    /// The incident on one line.
+    fn in_short(&self) -> String {
+        let span = if self.is_over { format!("lasted {}", self.lasted) } else { format!("for {}", self.lasted) };
+        format!("{}: {}: {} ({span})", self.label, self.title, self.summary)
     }
 
     /// The incident as lines of plain text, its title not among them.
@@ -167,7 +195,11 @@ fn title(message: &Message, label: &str, incidents: &[Incident]) -> String {
         other => format!(" ({other})"),
     };
     let what = match (incidents, message.kind) {
-        (_, MessageKind::Digest) => format!("What happened on {}", message.host),
+        (told, MessageKind::Digest) => match told.iter().filter(|incident| !incident.is_over).count() {
+            0 => format!("{}: nothing is wrong", message.host),
+            1 => format!("{}: 1 incident is open", message.host),
+            open => format!("{}: {open} incidents are open", message.host),
+        },
         (_, MessageKind::Test) => format!("Test message from {}", message.host),
         ([], _) => message.text.first().map_or_else(|| message.host.clone(), |text| first_line(text)),
         ([one], MessageKind::Recovered) => format!("{}: over after {}", one.title, one.lasted),

@@ -1,6 +1,8 @@
 //! Messages at a time of their own: the digest, and the fire drill.
 
-mod text;
+mod databases;
+mod due;
+mod jobs;
 
 use std::time::Duration;
 
@@ -62,18 +64,48 @@ async fn due(
     }
 }
 
+/// More incidents than these are counted only.
+const INCIDENTS: usize = 50;
+
 async fn digest(state: &State, config: &Config, since: Timestamp, now: Timestamp) -> Result<Message, StateError> {
-    let incidents = state.incidents_since(since).await?;
-    let open = state.incidents(false).await?;
-    let severity = open.iter().map(|incident| incident.status).max().unwrap_or(Status::Ok);
-    let mut told = open;
-    told.extend(incidents.into_iter().filter(|incident| incident.closed_at.is_some()));
+    let mut open = state.incidents(false).await?;
+    open.sort_by_key(|incident| (std::cmp::Reverse(incident.status), incident.opened_at));
+    let severity = open.first().map_or(Status::Ok, |incident| incident.status);
+    let mut over = state.incidents_since(since).await?;
+    over.retain(|incident| incident.closed_at.is_some());
+    over.reverse();
+    let day = |at: Timestamp| at.to_zoned(config.alerts.timezone.clone()).strftime("%a %Y-%m-%d %H:%M %Z").to_string();
+    let mut text = vec![format!("From {} to {}.", day(since), day(now)), counted(open.len(), over.len())];
+    let left_out = (open.len() + over.len()).saturating_sub(INCIDENTS);
+    if left_out > 0 {
+        text.push(format!("{left_out} of them are not listed here; `caretaker alert list --all` shows them."));
+    }
+    let sections = [
+        databases::section(state, config, since, now).await?,
+        jobs::section(state, config, since, now).await?,
+        due::section(state, config, now, &day).await?,
+    ];
     Ok(Message {
         kind: MessageKind::Digest,
         severity,
         at: now,
-        incidents: told.iter().map(super::view).collect(),
-        text: text::paragraphs(state, config, since, now).await?,
+        incidents: open.iter().chain(&over).take(INCIDENTS).map(super::view).collect(),
+        text,
+        sections: sections.into_iter().filter(|section| !section.rows.is_empty()).collect(),
         ..test_message(config)
     })
+}
+
+/// How many incidents there are and were.
+fn counted(open: usize, over: usize) -> String {
+    let now = match open {
+        0 => "Nothing is wrong now".to_owned(),
+        1 => "1 incident is open".to_owned(),
+        many => format!("{many} incidents are open"),
+    };
+    match over {
+        0 => format!("{now}."),
+        1 => format!("{now}; 1 came to its end."),
+        many => format!("{now}; {many} came to their end."),
+    }
 }

@@ -135,6 +135,7 @@ impl Telling<'_> {
             environment: self.config.daemon.environment.as_str().to_owned(),
             incidents: standings.iter().map(|standing| view(&standing.incident)).collect(),
             text: Vec::new(),
+            sections: Vec::new(),
         }
     }
 

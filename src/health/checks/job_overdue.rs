@@ -31,7 +31,11 @@ async fn look(view: &mut OwnView<'_>) -> Seen {
         let slot = schedule.next(&job.timezone, *accounted).filter(|slot| *slot <= view.now);
         let untaken = slot.map_or(0.0, late);
         let succeeded = known(view.state.last_success(&name).await)?;
-        let runs = known(view.state.runs(&RunFilter { job: Some(name.clone()), running: true, limit: 1 }).await)?;
+        let runs = known(
+            view.state
+                .runs(&RunFilter { job: Some(name.clone()), running: true, limit: 1, ..RunFilter::default() })
+                .await,
+        )?;
         // While one runs, it may be the one that succeeds.
         let since_success = match (succeeded, backup_jobs::longest_pause(job, view.now)) {
             (Some(at), Some(pause)) if runs.is_empty() => late(at + pause * 2),

@@ -39,6 +39,7 @@ pub fn opened() -> Message {
         environment: "production".to_owned(),
         incidents: vec![incident()],
         text: Vec::new(),
+        sections: Vec::new(),
     }
 }
 
