@@ -17,6 +17,8 @@ pub enum MessageKind {
     Reminder,
     /// Nobody has acknowledged it.
     Escalation,
+    /// Somebody has.
+    Acknowledged,
     /// It changes back and forth too often to tell of each change.
     Flapping,
     /// It is over.
@@ -87,6 +89,9 @@ pub struct IncidentView {
     pub opened_at: Timestamp,
     /// When it was over.
     pub closed_at: Option<Timestamp>,
+    /// Who is on it.
+    #[serde(default)]
+    pub acknowledged_by: Option<String>,
     /// The check's last words.
     pub summary: String,
     /// The figure.

@@ -12,8 +12,8 @@ use super::queue::Waiting;
 use crate::backup;
 use crate::config::CatchUp;
 use crate::fault::chain;
-use crate::run::{Attempts, Failure, Refusal, Request, execute};
-use crate::state::{Abandoned, Cause, StateError};
+use crate::run::{Attempts, Failure, Refusal, Request, RunReport, execute};
+use crate::state::{Abandoned, Cause, State, StateError};
 
 /// Attempts after the first, where the job names none.
 const RETRIES: u32 = 2;
@@ -43,11 +43,15 @@ impl Life {
                 self.enqueue(Waiting { job, slot, catch_up: true, routine, before, not_before: Instant::now() });
             } else {
                 tracing::error!(job, %slot, attempts, "slot was cut off and is given up");
-                self.passed_over.push(Abandoned { job, slot, failed: attempts > 0 });
+                // The next round of a routine job is never far.
+                let is_routine = self.jobs.get(&job).is_none_or(|known| known.job.is_routine());
+                let given_up = Some(open.interruptions).filter(|count| *count > 0 && !is_routine);
+                self.passed_over.push(Abandoned { job, slot, failed: attempts > 0, given_up });
             }
         }
+        let leases = self.state.unsettled_leases().await?;
         self.settle_passed_over().await;
-        for lease in self.state.unsettled_leases().await? {
+        for lease in leases {
             // A run settles what its predecessors left before it begins.
             if self.queue.waits(&lease) {
                 continue;
@@ -71,7 +75,12 @@ impl Life {
     /// Notes that a slot is not run; [`Self::settle_passed_over`] writes it down.
     pub(super) fn pass_over(&mut self, slot: Waiting) {
         tracing::warn!(job = slot.job, slot = %slot.slot, "slot is passed over for a newer one");
-        self.passed_over.push(Abandoned { job: slot.job, slot: slot.slot, failed: slot.before.runs > 0 });
+        self.passed_over.push(Abandoned {
+            job: slot.job,
+            slot: slot.slot,
+            failed: slot.before.runs > 0,
+            given_up: None,
+        });
     }
 
     /// Settles the slots that were passed over, in one transaction. Where that fails they stay noted.
@@ -103,6 +112,7 @@ impl Life {
                 };
                 let report = execute(registered.job.as_ref(), &request, &state, &cancel).await;
                 drop(request);
+                note_refusal(&slot.job, &report, &state).await;
                 beat.end(&report);
                 // Only a daemon that has stopped listening refuses this.
                 let _ = finished.send(Finished { slot, report }).await;
@@ -135,5 +145,16 @@ impl Life {
         if let Some(old) = self.queue.put_back(slot, pause, Instant::now()) {
             self.pass_over(old);
         }
+    }
+}
+
+/// Writes down that a run could not begin for a reason that somebody should know: it is tried again and again.
+async fn note_refusal(job: &str, report: &RunReport, state: &State) {
+    let Some(failure) = report.failure.as_ref().filter(|it| report.run_id.is_none() && it.refused.is_none()) else {
+        return;
+    };
+    let noted = state.record_refusal(job, &failure.message, failure.hint.as_deref(), Timestamp::now()).await;
+    if let Err(error) = noted {
+        tracing::error!(job, error = %chain(&error), "that a run could not begin is not recorded");
     }
 }

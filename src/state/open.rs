@@ -27,6 +27,7 @@ const SCHEMA: &[(i64, &str, &str)] = &[
     (2, "retries", include_str!("../../migrations/0002_retries.sql")),
     (3, "bad_copies", include_str!("../../migrations/0003_bad_copies.sql")),
     (4, "health", include_str!("../../migrations/0004_health.sql")),
+    (5, "acknowledged", include_str!("../../migrations/0005_acknowledged.sql")),
 ];
 
 /// The state store, open.

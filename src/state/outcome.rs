@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use sqlx::Row;
 
 use super::checks::record;
-use super::instant::from_ms;
-use super::{CheckKey, Observation, RunEnd, RunState, Status};
+use super::instant::{from_ms, to_ms};
+use super::{CheckKey, Observation, RunEnd, RunState, State, StateError, Status};
 
 type Transaction<'t> = sqlx::Transaction<'t, sqlx::Sqlite>;
 
@@ -55,6 +55,49 @@ pub(super) async fn record_interruption(
     let advice =
         Some("the journal of that time tells why: no memory left, a kill, a restart of the machine".to_owned());
     record(tx, &Observation { advice, ..observation(job, Status::Warning, summary, now) }).await
+}
+
+/// Records that a slot is given up whose runs were cut off again and again. Its runs that are still marked `running` count
+/// as interrupted from now on: who settles them later must not make it milder.
+pub(super) async fn record_given_up(
+    tx: &mut Transaction<'_>,
+    job: &str,
+    slot: Timestamp,
+    interruptions: u32,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE runs SET state = 'interrupted', finished_ms = ?3, error = 'its process is gone'
+         WHERE job = ?1 AND slot_ms = ?2 AND state = 'running'",
+    )
+    .bind(job)
+    .bind(to_ms(slot))
+    .bind(to_ms(now))
+    .execute(&mut **tx)
+    .await?;
+    let times = if interruptions == 1 { "once".to_owned() } else { format!("{interruptions} times") };
+    let summary = format!("given up: its process was gone before the end {times}");
+    let advice = format!("see what ends it (memory, a kill, a restart); then `caretaker job run {job}` does it now");
+    let evidence = vec![format!("slot {slot:.0}")];
+    let observation = observation(job, Status::Critical, summary, now);
+    record(tx, &Observation { advice: Some(advice), evidence, ..observation }).await
+}
+
+impl State {
+    /// Records that a job's run could not even begin.
+    pub async fn record_refusal(
+        &self,
+        job: &str,
+        why: &str,
+        hint: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
+        let observation = observation(job, Status::Critical, format!("could not begin: {why}"), now);
+        let observation = Observation { advice: hint.map(str::to_owned), ..observation };
+        record(&mut tx, &observation).await.map_err(|e| self.error(e))?;
+        tx.commit().await.map_err(|e| self.error(e))
+    }
 }
 
 /// Whether a lease is a job's, rather than that of somebody who works by hand.

@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::instant::{from_ms, to_ms};
-use super::{State, StateError};
+use super::{State, StateError, outcome};
 
 /// Why a slot's row was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +67,10 @@ pub struct Abandoned {
     pub job: String,
     /// The occurrence.
     pub slot: Timestamp,
-    /// Given up after runs that were cut off, or just passed over for a newer one.
+    /// Whether it has had runs, none of which came to its end.
     pub failed: bool,
+    /// Given up for good after so many runs that were cut off: an incident. `None`: something newer runs in its place.
+    pub given_up: Option<u32>,
 }
 
 /// Up to where each job's occurrences are accounted for: its newest slot that does not lie in the future, or else its
@@ -176,6 +178,11 @@ impl State {
             .execute(&mut *tx)
             .await
             .map_err(|e| self.error(e))?;
+            if let Some(interruptions) = slot.given_up {
+                outcome::record_given_up(&mut tx, &slot.job, slot.slot, interruptions, now)
+                    .await
+                    .map_err(|e| self.error(e))?;
+            }
         }
         tx.commit().await.map_err(|e| self.error(e))
     }

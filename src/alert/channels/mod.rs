@@ -71,6 +71,7 @@ fn sample() -> Message {
         worst: Status::Critical,
         opened_at: at,
         closed_at: None,
+        acknowledged_by: None,
         summary: text.to_owned(),
         value: Some(text.to_owned()),
         worst_value: Some(text.to_owned()),

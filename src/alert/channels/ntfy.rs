@@ -47,6 +47,7 @@ impl Channel for Ntfy {
 pub(super) fn form(view: &View, topic: &str) -> Value {
     let (priority, tag) = match (view.status, view.kind) {
         (_, MessageKind::Digest) => (2, "clipboard"),
+        (_, MessageKind::Acknowledged) => (2, "eyes"),
         (_, MessageKind::Test) => (3, "test_tube"),
         (Status::Critical, _) => (5, "rotating_light"),
         (Status::Warning, _) => (4, "warning"),

@@ -1,6 +1,6 @@
 //! `kind = "pagerduty"`: the Events API v2, <https://developer.pagerduty.com/docs/events-api-v2-overview>.
 //!
-//! An incident is an alert there, recognised by its id: told of twice it is still one, and its end resolves it.
+//! An incident is an alert there, recognised by its id: told of twice it is still one, who is on it acknowledges it, and its end resolves it.
 
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
@@ -66,6 +66,9 @@ pub(super) fn events(view: &View, key: &str) -> Vec<Value> {
 fn of(view: &View, incident: &Incident, key: &str) -> Value {
     if incident.is_over {
         return event(key, "resolve", &incident.id, None);
+    }
+    if view.kind == MessageKind::Acknowledged {
+        return event(key, "acknowledge", &incident.id, None);
     }
     let summary = format!("{}: {}", incident.title, incident.summary);
     let details = json!({

@@ -81,7 +81,7 @@ fn incident(incident: &IncidentView, left: &mut usize) -> IncidentView {
     for text in [&mut clean.key.source, &mut clean.key.subject, &mut clean.key.name, &mut clean.summary] {
         *text = line(text);
     }
-    for text in [&mut clean.value, &mut clean.worst_value, &mut clean.threshold].into_iter().flatten() {
+    for text in [&mut clean.value, &mut clean.worst_value, &mut clean.threshold, &mut clean.acknowledged_by].into_iter().flatten() {
         *text = line(text);
     }
     clean.advice = clean.advice.as_deref().map(block);

@@ -26,6 +26,7 @@ prop_compose! {
             worst: Status::Critical,
             opened_at,
             closed_at: is_over.then_some(opened_at),
+            acknowledged_by: None,
             summary: texts[3].clone(),
             value: Some(texts[4].clone()),
             worst_value: Some(texts[5].clone()),

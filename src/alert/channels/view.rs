@@ -12,7 +12,7 @@ use crate::units;
 pub struct View {
     /// The notification's id: the same on every attempt.
     pub id: String,
-    /// `opened`, `changed`, `reminder`, `escalation`, `flapping`, `recovered`, `digest`, `test`
+    /// `opened`, `changed`, `reminder`, `escalation`, `acknowledged`, `flapping`, `recovered`, `digest`, `test`
     pub kind: MessageKind,
     /// `critical`, `warning`, `unknown`, `ok`: `ok` when it is over.
     pub status: Status,
@@ -69,6 +69,8 @@ pub struct Incident {
     pub lasted: String,
     /// Whether it is over.
     pub is_over: bool,
+    /// Who is on it.
+    pub acknowledged_by: Option<String>,
     /// What to do.
     pub advice: Option<String>,
     /// What was seen.
@@ -86,6 +88,7 @@ impl View {
         };
         let label = match message.kind {
             MessageKind::Recovered => "RECOVERED",
+            MessageKind::Acknowledged => "ACKNOWLEDGED",
             MessageKind::Digest => "DIGEST",
             MessageKind::Test => "TEST",
             _ => label(status),
@@ -159,6 +162,7 @@ impl Incident {
             since: time(incident.opened_at),
             lasted: units::seconds(until.duration_since(incident.opened_at).as_secs_f64()),
             is_over: incident.closed_at.is_some(),
+            acknowledged_by: incident.acknowledged_by.clone(),
             advice: incident.advice.clone(),
             evidence: incident.evidence.clone(),
         }
@@ -183,6 +187,7 @@ impl Incident {
         } else {
             lines.push(format!("Since: {} ({})", self.since, self.lasted));
         }
+        lines.extend(figure("Acknowledged by", &self.acknowledged_by));
         lines.extend(figure("Advice", &self.advice));
         lines.extend(self.evidence.iter().cloned());
         lines
@@ -205,12 +210,20 @@ fn title(message: &Message, label: &str, incidents: &[Incident]) -> String {
         ([one], MessageKind::Recovered) => format!("{}: over after {}", one.title, one.lasted),
         ([one], MessageKind::Reminder) => format!("{}: still, for {}: {}", one.title, one.lasted, one.summary),
         ([one], MessageKind::Escalation) => format!("{}: nobody has acknowledged: {}", one.title, one.summary),
+        ([one], MessageKind::Acknowledged) => match &one.acknowledged_by {
+            Some(by) => format!("{}: {by} is on it", one.title),
+            None => format!("{}: somebody is on it", one.title),
+        },
         ([one], MessageKind::Flapping) => format!("{}: flapping: {}", one.title, one.summary),
         ([one], _) => format!("{}: {}", one.title, one.summary),
         (several, kind) => {
             let titles: Vec<&str> = several.iter().take(3).map(|incident| incident.title.as_str()).collect();
             let more = if several.len() > 3 { ", …" } else { "" };
-            let what = if kind == MessageKind::Recovered { "are over" } else { "problems" };
+            let what = match kind {
+                MessageKind::Recovered => "are over",
+                MessageKind::Acknowledged => "are being looked at",
+                _ => "problems",
+            };
             format!("{} {what}: {}{more}", several.len(), titles.join(", "))
         }
     };

@@ -66,7 +66,7 @@ impl Telling<'_> {
                 let is_urgent = incident.status == Status::Critical;
                 is_new.then(|| Due { is_urgent, ..Due::new(kind, incident.changed_at) })
             }
-            Some(told) => self.news(incident, told),
+            Some(told) => self.news(incident, told).or_else(|| acknowledged(incident, told)),
         }
     }
 
@@ -102,6 +102,12 @@ impl Telling<'_> {
         let since = incident.opened_at.checked_add(signed(after)).ok()?;
         (since <= self.now).then_some(since)
     }
+}
+
+/// That somebody is on it. It waits for nothing: others are on their way.
+fn acknowledged(incident: &Incident, told: &Told) -> Option<Due> {
+    let since = incident.acked_at.filter(|_| !told.acked)?;
+    Some(Due { is_timed: true, ..Due::new(MessageKind::Acknowledged, since) })
 }
 
 fn signed(duration: Duration) -> SignedDuration {

@@ -50,8 +50,9 @@ pub(super) fn mark(channel: &str) -> String {
 }
 
 /// The kinds of message, in the order in which they are sent: what is over first.
-const ORDER: [MessageKind; 6] = [
+const ORDER: [MessageKind; 7] = [
     MessageKind::Recovered,
+    MessageKind::Acknowledged,
     MessageKind::Opened,
     MessageKind::Changed,
     MessageKind::Flapping,
@@ -144,6 +145,7 @@ impl Telling<'_> {
         Told {
             status: if is_over { Status::Ok } else { incident.status },
             flapping: incident.flapping_at.is_some(),
+            acked: incident.acked_at.is_some(),
             escalated: kind == MessageKind::Escalation || before.is_some_and(|told| told.escalated),
             first_at: before.map_or(self.now, |told| told.first_at),
             last_at: self.now,
@@ -180,6 +182,7 @@ pub fn view(incident: &Incident) -> IncidentView {
         worst: incident.worst,
         opened_at: incident.since,
         closed_at: incident.closed_at,
+        acknowledged_by: incident.acked_by.clone(),
         summary: last.summary.clone(),
         value: last.value.clone(),
         worst_value: at_worst.value.clone(),

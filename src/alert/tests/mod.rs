@@ -147,6 +147,7 @@ impl World {
     fn acknowledge(&mut self) {
         for standing in &mut self.desk.standings {
             standing.incident.acked_at = Some(self.now);
+            standing.incident.acked_by = Some("anna".to_owned());
         }
     }
 

@@ -43,11 +43,11 @@ const CONFIGURATIONS: [&str; 3] = [
 
 /// How often and in which order a channel may hear of an incident.
 fn adds_up(kinds: &[MessageKind], is_over: bool) -> bool {
-    use MessageKind::{Changed, Escalation, Flapping, Opened, Recovered, Reminder};
+    use MessageKind::{Acknowledged, Changed, Escalation, Flapping, Opened, Recovered, Reminder};
     let Some((first, rest)) = kinds.split_first() else { return true };
     let recoveries = kinds.iter().filter(|kind| **kind == Recovered).count();
     matches!(first, Opened | Flapping | Escalation)
-        && rest.iter().all(|kind| matches!(kind, Changed | Flapping | Escalation | Reminder | Recovered))
+        && rest.iter().all(|kind| matches!(kind, Acknowledged | Changed | Flapping | Escalation | Reminder | Recovered))
         && recoveries == usize::from(is_over)
         && (!is_over || kinds.last() == Some(&Recovered))
 }

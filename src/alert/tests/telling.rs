@@ -73,10 +73,34 @@ fn reminders_grow_apart_up_to_a_day_and_end_with_an_acknowledgement() {
     world.acknowledge();
     let before = world.sent.len();
     world.pass("80h");
-    assert_eq!(world.sent.len(), before);
+    let said: Vec<MessageKind> = world.sent[before..].iter().map(|(_, _, message)| message.kind).collect();
+    assert_eq!(said, [MessageKind::Acknowledged; 2], "to each of the two channels, once");
     world.run(Ok);
     world.pass("1m");
     assert_eq!(world.told("ops").last().unwrap(), "Recovered run");
+}
+
+#[test]
+fn who_is_on_it_is_told_at_once_to_those_who_know_of_it_and_to_nobody_else() {
+    let mut world = World::new("[[alerts.routes]]\nchannels = ['ops']\n");
+    world.look("connectivity", Critical);
+    world.pass("40s");
+    world.acknowledge();
+    world.pass("10s");
+    assert_eq!(world.told("ops"), ["Opened connectivity", "Acknowledged connectivity"]);
+    assert_eq!(world.last().incidents[0].acknowledged_by.as_deref(), Some("anna"));
+    world.pass("1h");
+    assert_eq!((world.told("ops").len(), world.told("pager").len()), (2, 0));
+}
+
+#[test]
+fn who_is_on_it_before_it_was_told_is_told_with_it() {
+    let mut world = World::new("");
+    world.look("connectivity", Critical);
+    world.acknowledge();
+    world.pass("1h");
+    assert_eq!(world.told("ops"), ["Opened connectivity"]);
+    assert!(world.last().incidents[0].acknowledged_by.is_some());
 }
 
 #[test]
@@ -86,7 +110,7 @@ fn who_is_on_a_warning_has_not_said_to_be_on_a_critical() {
     world.acknowledge();
     world.go_on("locks", Critical, 3);
     world.pass("2h");
-    assert_eq!(world.told("ops"), ["Opened locks", "Changed locks", "Reminder locks"]);
+    assert_eq!(world.told("ops"), ["Opened locks", "Acknowledged locks", "Changed locks", "Reminder locks"]);
 }
 
 #[test]

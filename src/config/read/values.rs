@@ -105,7 +105,7 @@ pub(super) fn size(bounds: RangeInclusive<u64>) -> impl Fn(&Spot<'_>) -> Result<
             Ok(number) => u64::try_from(number).ok(),
             Err(_) => bytes_of(spot.text()?),
         };
-        let wrong = || Problem::new("this is not a size").help("write it like `8MiB`, `64 MiB`, `500MB`, or in bytes");
+        let wrong = || Problem::new("this is not a size").help("write it like `8MiB`, `64 MiB`, `500MB`, `1 TiB`, or in bytes");
         let bytes = bytes.ok_or_else(wrong)?;
         if bounds.contains(&bytes) {
             return Ok(bytes);
@@ -128,6 +128,8 @@ pub(super) fn bytes_of(text: &str) -> Option<u64> {
         "k" | "kib" => 1 << 10,
         "m" | "mib" => 1 << 20,
         "g" | "gib" => 1 << 30,
+        "tb" => 1_000_000_000_000,
+        "t" | "tib" => 1 << 40,
         _ => return None,
     };
     number.parse::<u64>().ok()?.checked_mul(unit)

@@ -51,6 +51,8 @@ pub struct Told {
     pub flapping: bool,
     /// Whether it was said that nobody is on it.
     pub escalated: bool,
+    /// Whether it was said that somebody is.
+    pub acked: bool,
     /// When the channel first heard of it.
     pub first_at: Timestamp,
     /// When it last did.
@@ -190,6 +192,7 @@ fn read_told(row: &SqliteRow) -> Result<Told, StateError> {
         status: Status::read(row.get("status"))?,
         flapping: row.get("flapping"),
         escalated: row.get("escalated"),
+        acked: row.get("acked"),
         first_at: from_ms(row.get("first_ms")),
         last_at: from_ms(row.get("last_ms")),
         reminders: row.get::<i64, _>("reminders").try_into().unwrap_or(u32::MAX),

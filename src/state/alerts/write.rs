@@ -23,8 +23,9 @@ pub(super) async fn step(tx: &mut Connection, step: &Step, now: Timestamp) -> Re
     }
     for (incident, channel, told) in &step.told {
         sqlx::query(
-            "INSERT OR REPLACE INTO told (incident_id, channel, status, flapping, escalated, first_ms, last_ms, reminders)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT OR REPLACE INTO told (incident_id, channel, status, flapping, escalated, acked, first_ms, last_ms,
+                                          reminders)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?9, ?6, ?7, ?8)",
         )
         .bind(incident)
         .bind(channel)
@@ -34,6 +35,7 @@ pub(super) async fn step(tx: &mut Connection, step: &Step, now: Timestamp) -> Re
         .bind(to_ms(told.first_at))
         .bind(to_ms(told.last_at))
         .bind(told.reminders)
+        .bind(told.acked)
         .execute(&mut *tx)
         .await?;
     }

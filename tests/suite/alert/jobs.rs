@@ -1,5 +1,7 @@
 //! Jobs that fail and recover.
 
+use rstest::rstest;
+
 use crate::support::{Daemon, Night, Sandbox, patient, sqlite_url, until};
 
 /// What the channel `ops` was told: `opened critical backup.nightly`.
@@ -90,6 +92,11 @@ fn reminders_come_after_four_hours_by_the_clock_on_the_wall_and_an_acknowledgeme
     wait_told(&night.sandbox, "ops", &["opened critical backup.nightly", "reminder critical backup.nightly"]);
     let id = night.sandbox.state_lines("SELECT id FROM incidents;").remove(0);
     night.caretaker(&["alert", "ack", &id[id.len() - 12..]]).succeeds().says("acknowledged");
+    let all =
+        ["opened critical backup.nightly", "reminder critical backup.nightly", "acknowledged critical backup.nightly"];
+    wait_told(&night.sandbox, "ops", &all);
+    let text = std::fs::read_to_string(night.sandbox.path("ops")).unwrap();
+    assert!(text.lines().last().unwrap().contains("\"acknowledged_by\":\""), "it says who: {text}");
     night.clock.set("2026-03-02T23:30:00Z");
     // The daemon looks every second; a second incident shows that it has looked.
     night.sandbox.state_sql(
@@ -97,9 +104,9 @@ fn reminders_come_after_four_hours_by_the_clock_on_the_wall_and_an_acknowledgeme
          SELECT source, subject, 'other', status, observed_ms, replace(observation, '\"run\"', '\"other\"') \
          FROM checks WHERE source = 'job';",
     );
-    until("the other incident to be told", patient(), || told(&night.sandbox, "ops").len() > 2);
+    until("the other incident to be told", patient(), || told(&night.sandbox, "ops").len() > 3);
     let all = told(&night.sandbox, "ops");
-    assert_eq!(all[2..], ["opened critical backup.nightly"], "and not of the first again");
+    assert_eq!(all[3..], ["opened critical backup.nightly"], "and not of the first again");
 }
 
 #[test]
@@ -114,4 +121,62 @@ fn a_run_that_was_killed_is_an_incident_until_its_slot_has_run() {
     );
     let _daemon = night.daemon();
     wait_told(&night.sandbox, "ops", &["opened warning backup.nightly"]);
+}
+
+#[rstest]
+#[case::after_five("", 5, "5 times")]
+#[case::at_once_where_nothing_is_caught_up("catch_up = 'skip'\n", 1, "once")]
+fn a_slot_that_is_given_up_is_critical_until_the_next_success(
+    #[case] job: &str,
+    #[case] kills: u32,
+    #[case] often: &str,
+) {
+    let sandbox = without_database("");
+    sandbox.sqlite("notes.db", 10);
+    let text = std::fs::read_to_string(sandbox.config()).unwrap();
+    sandbox.configure_exactly(&text.replace("[alerts]", &format!("{job}[alerts]")));
+    sandbox.caretaker(&["status"]).succeeds();
+    // What daemons leave that were killed in the middle of a run.
+    sandbox.state_sql(&format!(
+        "INSERT INTO slots (job, slot_ms, cause, state, claimed_ms) VALUES ('backup.nightly', 1, 'on_time', 'claimed', 1); \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {kills}) \
+         INSERT INTO runs (id, job, slot_ms, cause, attempt, state, started_ms, host, pid) SELECT 'dead-' || i, \
+             'backup.nightly', 1, 'on_time', i, CASE i WHEN {kills} THEN 'running' ELSE 'interrupted' END, i, 'here', 1 FROM n;"
+    ));
+    let _daemon = daemon(&sandbox);
+    wait_told(&sandbox, "ops", &["opened critical backup.nightly"]);
+    sandbox
+        .caretaker(&["alert", "list"])
+        .succeeds()
+        .says(&format!("given up: its process was gone before the end {often}"));
+    assert_eq!(sandbox.state_lines("SELECT DISTINCT state FROM runs;"), ["interrupted"]);
+    assert_eq!(sandbox.state_lines("SELECT state FROM slots;"), ["failed"]);
+    sandbox.caretaker(&["job", "run", "nightly"]).succeeds();
+    wait_told(&sandbox, "ops", &["opened critical backup.nightly", "recovered critical backup.nightly"]);
+}
+
+#[test]
+fn a_partial_run_is_a_warning_until_every_store_has_its_copy() {
+    let sandbox = without_database("");
+    sandbox.sqlite("notes.db", 10);
+    let text = std::fs::read_to_string(sandbox.config()).unwrap();
+    let second = format!("[stores.second]\nkind = 'local'\npath = '{}'\n", sandbox.path("second").display());
+    sandbox.configure_exactly(&format!("{}{second}", text.replace("['local']", "['local', 'second']")));
+    std::fs::write(sandbox.path("second"), "in the way").unwrap();
+    let _daemon = daemon(&sandbox);
+    sandbox.caretaker(&["job", "run", "nightly"]).exits(1);
+    wait_told(&sandbox, "ops", &["opened warning backup.nightly"]);
+    std::fs::remove_file(sandbox.path("second")).unwrap();
+    std::fs::create_dir(sandbox.path("second")).unwrap();
+    sandbox.caretaker(&["job", "run", "nightly"]).succeeds();
+    wait_told(&sandbox, "ops", &["opened warning backup.nightly", "recovered warning backup.nightly"]);
+}
+
+#[test]
+fn a_scheduled_run_that_cannot_begin_is_an_incident() {
+    let night = Night::new("[channels.ops]\nkind = 'file'\npath = './ops'\n[alerts]\ngroup_wait = '1s'");
+    std::fs::write(night.sandbox.state().join("staging"), "in the way").unwrap();
+    let _daemon = night.daemon();
+    wait_told(&night.sandbox, "ops", &["opened critical backup.nightly"]);
+    night.caretaker(&["alert", "list"]).succeeds().says("could not begin: cannot make the staging folder");
 }

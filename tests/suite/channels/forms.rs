@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::Value;
 
-use super::told::{monstrous, opened, permanent, recovered, send, temporary};
+use super::told::{acknowledged, monstrous, opened, permanent, recovered, send, temporary};
 use crate::support::{Heard, Hook, Sandbox, answer};
 
 type Check = fn(&Heard) -> Result<(), String>;
@@ -134,7 +134,7 @@ fn pagerduty(heard: &Heard) -> Result<(), String> {
     need(text(&body["routing_key"], 32, "routing_key")?.len() == 32, "routing_key")?;
     text(&body["dedup_key"], 255, "dedup_key")?;
     match body["event_action"].as_str() {
-        Some("resolve") => Ok(()),
+        Some("resolve" | "acknowledge") => Ok(()),
         Some("trigger") => {
             let payload = &body["payload"];
             text(&payload["summary"], 1024, "summary")?;
@@ -189,17 +189,31 @@ async fn telegram_says_in_its_answer_how_long_to_wait() {
 }
 
 #[tokio::test]
-async fn pagerduty_opens_one_alert_per_incident_and_resolves_it() {
+async fn pagerduty_opens_one_alert_per_incident_acknowledges_and_resolves_it() {
     let hook = service(pagerduty);
     let sandbox = telling("pagerduty", &hook.url);
-    for message in [opened(), opened(), recovered()] {
+    for message in [opened(), opened(), acknowledged(), recovered()] {
         send(&sandbox, &message).await.unwrap();
     }
     let events: Vec<Value> = hook.heard().iter().map(Heard::json).collect();
     let keys: Vec<&Value> = events.iter().map(|event| &event["dedup_key"]).collect();
     assert!(keys.iter().all(|key| *key == &Value::from(opened().incidents[0].id.clone())), "{keys:?}");
     let actions: Vec<&Value> = events.iter().map(|event| &event["event_action"]).collect();
-    assert_eq!(actions, ["trigger", "trigger", "resolve"]);
+    assert_eq!(actions, ["trigger", "trigger", "acknowledge", "resolve"]);
+}
+
+#[rstest]
+#[case("slack")]
+#[case("discord")]
+#[case("teams")]
+#[case("ntfy")]
+#[case("telegram")]
+#[tokio::test]
+async fn chats_say_who_is_on_it(#[case] kind: &str) {
+    let hook = Hook::open();
+    send(&telling(kind, &hook.url), &acknowledged()).await.unwrap();
+    let said = hook.heard().remove(0).body;
+    assert!(said.contains("ACKNOWLEDGED") && said.contains("app replication: anna is on it"), "{said}");
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ pub fn incident() -> IncidentView {
         worst: Status::Critical,
         opened_at,
         closed_at: None,
+        acknowledged_by: None,
         summary: "the standby walreceiver is 5m 12s behind".to_owned(),
         value: Some("5m 12s".to_owned()),
         worst_value: Some("6m 1s".to_owned()),
@@ -41,6 +42,15 @@ pub fn opened() -> Message {
         text: Vec::new(),
         sections: Vec::new(),
     }
+}
+
+/// The news that somebody is on it.
+pub fn acknowledged() -> Message {
+    let mut message = opened();
+    message.id = "0193f0a0-0000-7000-8000-0000000000cc".to_owned();
+    message.kind = MessageKind::Acknowledged;
+    message.incidents[0].acknowledged_by = Some("anna".to_owned());
+    message
 }
 
 /// The news of its end.

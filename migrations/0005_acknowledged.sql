@@ -1,0 +1,2 @@
+-- Whether a channel was told who is on an incident.
+ALTER TABLE told ADD COLUMN acked INTEGER NOT NULL DEFAULT 0;
