@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,11 @@ const BATCH: u32 = 100;
 /// After so many attempts in vain at one notification, the next one is tried too: it may be the notification's fault.
 const DOUBTFUL: u32 = 3;
 
+/// A recipient for whom something has waited so long, after so many attempts, and who got nothing else meanwhile, cannot
+/// be reached: others are told before it is too late.
+const LONG: SignedDuration = SignedDuration::from_mins(15);
+const ATTEMPTS: u32 = 5;
+
 /// How long to wait before a record that could not be written is tried again.
 const RECORD_AGAIN: Duration = Duration::from_secs(1);
 
@@ -34,6 +39,10 @@ pub(super) struct Lane {
     not_before: HashMap<i64, Instant>,
     /// Whether it was said last that nothing reaches the recipient.
     is_in_trouble: bool,
+    /// Whether the last attempt was in vain.
+    is_failing: bool,
+    /// When something last reached the recipient.
+    delivered_at: Option<Timestamp>,
 }
 
 /// Until when a queue has nothing to do, as far as it knows.
@@ -53,7 +62,7 @@ enum Attempt {
 impl Lane {
     /// The queue of a recipient. `is_in_trouble`: whether it was said last that nothing reaches them.
     pub fn new(is_in_trouble: bool) -> Self {
-        Self { not_before: HashMap::new(), is_in_trouble }
+        Self { not_before: HashMap::new(), is_in_trouble, is_failing: false, delivered_at: None }
     }
 
     /// Delivers what waits, until there is nothing left or the other side takes nothing.
@@ -107,6 +116,12 @@ impl Lane {
         }
     }
 
+    /// Whether it is time to say that the recipient cannot be reached.
+    fn is_cut_off(&self, it: &Notification, attempts: u32, now: Timestamp) -> bool {
+        let since = self.delivered_at.map_or(it.queued_at, |at| at.max(it.queued_at));
+        !self.is_in_trouble && attempts >= ATTEMPTS && now.duration_since(since) >= LONG
+    }
+
     fn rest(&self) -> Rest {
         Rest { until: self.not_before.values().min().copied() }
     }
@@ -128,6 +143,7 @@ impl Lane {
         let sent = match result {
             Ok(Receipt(answer)) => {
                 tracing::info!(seq, channel, recipient, message_id = it.message_id, attempts, answer, "delivered");
+                (self.is_failing, self.delivered_at) = (false, Some(now));
                 let observation = self.is_in_trouble.then(|| delivered(whom, now));
                 Sent { observation, ..sent(NotificationState::Delivered, answer) }
             }
@@ -145,10 +161,25 @@ impl Lane {
             Err(SendError::Temporary { message, retry_after }) => {
                 let pause = pause(attempts, retry_after);
                 let retry_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-                tracing::warn!(seq, channel, recipient, attempts, retry_in_ms, error = message, "not delivered yet");
+                if self.is_failing {
+                    tracing::info!(
+                        seq,
+                        channel,
+                        recipient,
+                        attempts,
+                        retry_in_ms,
+                        error = message,
+                        "not delivered yet"
+                    );
+                } else {
+                    let hint = again(whom);
+                    tracing::warn!(seq, channel, recipient, retry_in_ms, error = message, hint, "not delivered yet");
+                    self.is_failing = true;
+                }
+                let observation = self.is_cut_off(it, attempts, now).then(|| late(whom, it, &message, now));
                 self.not_before.insert(it.seq, Instant::now() + pause);
                 let next_at = jiff::SignedDuration::try_from(pause).ok().and_then(|pause| now.checked_add(pause).ok());
-                Sent { next_at, ..sent(NotificationState::Waiting, message) }
+                Sent { next_at, observation, ..sent(NotificationState::Waiting, message) }
             }
         };
         if let Some(observation) = &sent.observation {
@@ -205,8 +236,19 @@ fn delivered(whom: &Whom, at: Timestamp) -> Observation {
 }
 
 fn lost(whom: &Whom, how: &str, why: &str, hint: Option<String>, at: Timestamp) -> Observation {
-    let hint = hint.or_else(|| Some(format!("`caretaker alert test {}` tries it again", whom.0)));
+    let hint = hint.or_else(|| Some(again(whom)));
     observation(whom, Status::Critical, format!("a notification was {how}: {why}"), hint, at)
+}
+
+/// As bad as what is not delivered, for it may yet be.
+fn late(whom: &Whom, it: &Notification, why: &str, at: Timestamp) -> Observation {
+    let status = if it.message["severity"] == "critical" { Status::Critical } else { Status::Warning };
+    let waited = crate::units::seconds(at.duration_since(it.queued_at).as_secs_f64());
+    observation(whom, status, format!("nothing was delivered for {waited}: {why}"), Some(again(whom)), at)
+}
+
+fn again(whom: &Whom) -> String {
+    format!("`caretaker alert test {}` tries it at once", whom.0)
 }
 
 fn observation(whom: &Whom, status: Status, summary: String, advice: Option<String>, at: Timestamp) -> Observation {
