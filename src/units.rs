@@ -32,6 +32,11 @@ pub fn count(count: f64) -> String {
     if (count - count.round()).abs() < 0.005 { format!("{count:.0}") } else { format!("{count:.2}") }
 }
 
+/// `1 table`, `2 tables`
+pub fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +57,7 @@ mod tests {
             assert_eq!(seconds(figure), text);
         }
         assert_eq!((share(0.8), share(0.9917)), ("80 %".to_owned(), "99.2 %".to_owned()));
+        assert_eq!([0, 1, 2].map(|n| counted(n, "index", "indexes")), ["0 indexes", "1 index", "2 indexes"]);
         assert_eq!((count(3.0), count(2.5)), ("3".to_owned(), "2.50".to_owned()));
     }
 }

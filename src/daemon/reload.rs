@@ -11,6 +11,7 @@ use crate::alert::LastGood;
 use crate::fault::chain;
 use crate::jobs::registry;
 use crate::state::ReloadAnswer;
+use crate::units::counted;
 
 impl Life {
     /// Reads the configuration again; keeps the old one if the new one is wrong.
@@ -57,10 +58,10 @@ impl Life {
             self.pass_over(gone);
         }
         Ok(format!(
-            "{} jobs, {} databases, {} stores",
-            self.jobs.len(),
-            self.config.databases.len(),
-            self.config.stores.len()
+            "{}, {}, {}",
+            counted(self.jobs.len(), "job", "jobs"),
+            counted(self.config.databases.len(), "database", "databases"),
+            counted(self.config.stores.len(), "store", "stores")
         ))
     }
 }

@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, timeout};
 
 use super::life::Life;
+use crate::units::counted;
 
 /// How long cancelled runs may take to clean up.
 const CLEAN_UP: Duration = Duration::from_secs(75);
@@ -36,7 +37,7 @@ impl Life {
     /// Lets the runs finish, then cancels them. A second signal shortens it.
     pub(super) async fn drain(&mut self, stop: &mut StopSignals) {
         let running = self.queue.running().len();
-        self.service.stopping(&format!("stopping, {running} runs to finish"));
+        self.service.stopping(&format!("stopping, {} to finish", counted(running, "run", "runs")));
         tracing::info!(running, "stopping");
         self.tasks.close();
         self.finished_rx.close();

@@ -45,7 +45,7 @@ fn the_state_directory_is_free_at_once_when_its_daemon_was_killed() {
 fn a_good_configuration_is_taken_on_reload() {
     let (sandbox, mut daemon) = reloadable();
     configure(&sandbox, "evening", "");
-    sandbox.caretaker(&["reload"]).succeeds().says("reloaded: 1 jobs, 1 databases, 1 stores");
+    sandbox.caretaker(&["reload"]).succeeds().says("reloaded: 1 job, 1 database, 1 store");
     daemon.wait_notified("READY=1", 2);
     let said = daemon.notifications();
     assert!(said.contains(&"RELOADING=1".to_owned()) && said.iter().any(|line| line.starts_with("MONOTONIC_USEC=")));

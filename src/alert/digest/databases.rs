@@ -81,7 +81,7 @@ fn newest(whole: &[&Backup], now: Timestamp) -> String {
     match whole {
         [] => "no backup".to_owned(),
         [newest, ..] => {
-            let count = if whole.len() == 1 { "1 backup".to_owned() } else { format!("{} backups", whole.len()) };
+            let count = units::counted(whole.len(), "backup", "backups");
             format!("{count}, the newest {} ago, {}", ago(newest.started_at, now), newest.state.as_str())
         }
     }

@@ -6,6 +6,7 @@ use super::super::{Row, Section};
 use super::databases::ago;
 use crate::config::Config;
 use crate::state::{Run, RunFilter, RunState, State, StateError, Status};
+use crate::units;
 
 /// One row for each job that is configured. Rounds of health checks are not among them: what they find is.
 pub(super) async fn section(
@@ -55,10 +56,9 @@ fn counted(runs: &[Run]) -> String {
     match (runs.len(), others.as_slice()) {
         (0, _) => "has not run".to_owned(),
         (1, []) => "1 run, which succeeded".to_owned(),
-        (all, []) => format!("{all} runs, all succeeded"),
+        (all, []) => format!("{}, all succeeded", units::counted(all, "run", "runs")),
         (all, others) => {
-            let plural = if all == 1 { "" } else { "s" };
-            format!("{good} of {all} run{plural} succeeded; {}", others.join(", "))
+            format!("{good} of {} succeeded; {}", units::counted(all, "run", "runs"), others.join(", "))
         }
     }
 }

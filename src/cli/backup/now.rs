@@ -11,6 +11,7 @@ use crate::cli::job;
 use crate::cli::output::bytes;
 use crate::cli::scene::Scene;
 use crate::run::{Job, execute};
+use crate::units::counted;
 
 pub(super) async fn now(
     database: &str,
@@ -46,15 +47,17 @@ pub(in crate::cli) fn summary_line(summary: &Value) -> String {
         return format!("{id}: the missing copy was made in {}", stores.join(", "));
     }
     let stores: Vec<_> = summary["stores"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let number = |key: &str| usize::try_from(summary[key].as_u64().unwrap_or(0)).unwrap_or(usize::MAX);
+    let of = |key, one, many| counted(number(key), one, many);
     let pruned = match summary["pruned"].as_u64() {
         Some(count) if count > 0 => format!("; {count} removed by retention"),
         _ => String::new(),
     };
     format!(
-        "{id}: {} in {} tables ({} rows), {} stored in {}{pruned}",
+        "{id}: {} in {} ({}), {} stored in {}{pruned}",
         bytes(summary["plain_bytes"].as_u64().unwrap_or(0)),
-        summary["tables"].as_u64().unwrap_or(0),
-        summary["rows"].as_u64().unwrap_or(0),
+        of("tables", "table", "tables"),
+        of("rows", "row", "rows"),
         bytes(summary["stored_bytes"].as_u64().unwrap_or(0)),
         stores.join(", ")
     )

@@ -41,7 +41,7 @@ pub(super) async fn prune(job: Option<&str>, apply: bool, yes: bool, scene: &Sce
         return Ok(Exit::Done);
     }
     if going + unfinished > 0 {
-        confirm(&format!("delete {going} backups"), yes)?;
+        confirm(&format!("delete {}", crate::units::counted(going, "backup", "backups")), yes)?;
     }
     let (mut gone, mut errors) = (0, Vec::new());
     for plan in &plans {
