@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::backup;
-use crate::config::{CatchUp, Config, SecretSource};
+use crate::config::{CatchUp, Config, Ping};
 use crate::database::Servers;
 use crate::health::{self, Depth};
 use crate::run::Job;
@@ -28,8 +28,8 @@ pub struct Registered {
     pub catch_up: CatchUp,
     /// Retries as configured; `None`: the caller's default.
     pub retries: Option<u32>,
-    /// Where the address is that is pinged when a run starts and ends.
-    pub heartbeat: Option<SecretSource>,
+    /// What is pinged when a run starts and ends.
+    pub heartbeat: Option<Ping>,
 }
 
 impl Registered {
@@ -72,7 +72,8 @@ pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
                 // What was not looked at then cannot be looked at now.
                 catch_up: CatchUp::Skip,
                 retries: Some(0),
-                heartbeat: None,
+                // One address knows one schedule: deep rounds are told by nobody.
+                heartbeat: settings.heartbeat.clone().filter(|_| depth == Depth::Usual),
                 job: Arc::new(job),
             });
         }

@@ -17,6 +17,9 @@ pub trait Channel: Send + Sync {
     /// called again with the same message when it is not known whether it arrived; what is sent then must be recognisable
     /// as the same (Message-ID, deduplication key).
     async fn send(&self, message: &Message, recipient: &str) -> Result<Receipt, SendError>;
+
+    /// Tries as much as can be tried without sending anything, and says what it found. The caller sets a deadline.
+    async fn probe(&self) -> Result<Receipt, SendError>;
 }
 
 /// What the other side answered.

@@ -2,8 +2,10 @@
 //! <https://healthchecks.io/docs/signaling_success/> has it: `/start` when a run begins, the address itself when it went
 //! well, `/fail` when it did not.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::SendError;
 use super::channels::Http;
-use crate::config::{Heartbeat, SecretSource};
+use crate::config::{Heartbeat, Ping};
 
 /// How long one ping may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,7 +35,8 @@ pub enum Signal {
 /// Pings. Clones share their connections.
 #[derive(Clone, Default)]
 pub struct Heartbeats {
-    http: Http,
+    /// By the authority that is trusted.
+    http: Arc<Mutex<BTreeMap<Option<PathBuf>, Http>>>,
 }
 
 impl Heartbeats {
@@ -41,19 +44,23 @@ impl Heartbeats {
     /// is down must not fail a backup.
     ///
     /// `what`: the job, for the log.
-    pub async fn ping(&self, url: &SecretSource, what: &str, signal: Signal) {
-        let mut outcome = self.once(url, signal).await;
+    pub async fn ping(&self, ping: &Ping, what: &str, signal: Signal) {
+        let mut outcome = self.once(ping, signal).await;
         if let Err(SendError::Temporary { .. }) = outcome {
             tokio::time::sleep(PAUSE).await;
-            outcome = self.once(url, signal).await;
+            outcome = self.once(ping, signal).await;
         }
         if let Err(error) = outcome {
             tracing::warn!(job = what, signal = signal.as_str(), %error, "heartbeat not delivered");
         }
     }
 
-    async fn once(&self, url: &SecretSource, signal: Signal) -> Result<(), SendError> {
-        match tokio::time::timeout(TIMEOUT, self.http.ping(url, signal.suffix())).await {
+    async fn once(&self, ping: &Ping, signal: Signal) -> Result<(), SendError> {
+        let http = {
+            let mut all = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+            all.entry(ping.ca_file.clone()).or_insert_with(|| Http::trusting(ping.ca_file.clone())).clone()
+        };
+        match tokio::time::timeout(TIMEOUT, http.ping(&ping.url, signal.suffix())).await {
             Ok(outcome) => outcome.map(drop),
             Err(_) => Err(SendError::Temporary { message: "no answer in time".to_owned(), retry_after: None }),
         }
@@ -103,11 +110,11 @@ impl DeadMan {
             return;
         }
         self.last = Some(now);
-        let (heartbeats, url) = (self.heartbeats.clone(), settings.url.clone());
+        let (heartbeats, ping) = (self.heartbeats.clone(), settings.ping.clone());
         let (is_under_way, cancel) = (Arc::clone(&self.is_under_way), cancel.clone());
         tasks.spawn(async move {
-            let ping = heartbeats.ping(&url, "daemon", Signal::Success);
-            let _ = cancel.run_until_cancelled(ping).await;
+            let pinged = heartbeats.ping(&ping, "daemon", Signal::Success);
+            let _ = cancel.run_until_cancelled(pinged).await;
             is_under_way.store(false, Ordering::Release);
         });
     }

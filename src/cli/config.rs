@@ -1,6 +1,7 @@
 //! `init`, `config check|show`, and the loading of the configuration for all other commands.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -8,13 +9,16 @@ use super::args::{ConfigCommand, Global};
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::scene::Scene;
-use crate::alert::channels::rehearse;
+use crate::alert::channels::{channels, rehearse};
+use crate::alert::{Receipt, SendError};
 use crate::config::{
     ChannelName, Config, DEFAULT_PATH, Database, DatabaseKind, DatabaseName, Diagnostic, LoadOptions, Loaded, Severity,
 };
 use crate::database::{Servers, postgres, sqlite};
+use crate::jobs::registry;
 use crate::run::Failure;
 use crate::store;
+use crate::units::counted;
 
 pub(super) fn init(dir: &Path, output: &Output) -> Result<Exit, CliError> {
     let written = crate::config::init(dir).map_err(|error| {
@@ -44,8 +48,8 @@ pub(super) fn load(global: &Global, output: &Output) -> Result<Loaded, CliError>
 fn rejected(found: &[Diagnostic], global: &Global, output: &Output) -> CliError {
     let text: Vec<String> = found.iter().map(|diagnostic| diagnostic.render(output.color_errors())).collect();
     let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
-    let plural = if errors == 1 { "" } else { "s" };
-    let message = format!("{}\n\n{errors} error{plural} in the configuration", text.join("\n\n"));
+    let errors = counted(errors, "error", "errors");
+    let message = format!("{}\n\n{errors} in the configuration", text.join("\n\n"));
     let error = CliError { rendered: true, ..CliError::usage(message) };
     let missing = global.config.is_none() && !Path::new(DEFAULT_PATH).exists();
     if missing { error.hint("write one with `caretaker init`, or name one with --config PATH") } else { error }
@@ -73,11 +77,12 @@ pub(super) fn offline(command: &ConfigCommand, global: &Global, output: &Output)
                 Ok(loaded) => {
                     tell_warnings(&loaded.warnings, output);
                     output.line(format!(
-                        "configuration is good: {} databases, {} stores, {} jobs, {} warnings",
-                        loaded.config.databases.len(),
-                        loaded.config.stores.len(),
-                        loaded.config.backups.len(),
-                        loaded.warnings.len()
+                        "configuration is good: {}, {}, {}, {}, {}",
+                        counted(loaded.config.databases.len(), "database", "databases"),
+                        counted(loaded.config.stores.len(), "store", "stores"),
+                        counted(registry(&Arc::new(loaded.config.clone())).len(), "job", "jobs"),
+                        counted(loaded.config.channels.len(), "channel", "channels"),
+                        counted(loaded.warnings.len(), "warning", "warnings")
                     ));
                     let warnings: Vec<_> = loaded.warnings.iter().map(Diagnostic::to_json).collect();
                     output.json(&json!({"valid": true, "sources": loaded.sources, "diagnostics": warnings}));
@@ -114,7 +119,7 @@ fn tell_warnings(warnings: &[Diagnostic], output: &Output) {
     }
 }
 
-/// `config check --online`: tries every store and every database.
+/// `config check --online`: tries every store, every database, and every channel as far as it goes without a message.
 pub(super) async fn online(_command: &ConfigCommand, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let mut rows = Vec::new();
     for settings in scene.config.stores.values() {
@@ -138,6 +143,13 @@ pub(super) async fn online(_command: &ConfigCommand, scene: &Scene<'_>) -> Resul
         };
         rows.push(("database", name.to_string(), text, tried));
     }
+    for (name, channel) in channels(&scene.config) {
+        let (text, tried) = match channel.probe().await {
+            Ok(Receipt(text)) => (text, Ok(())),
+            Err(error) => (String::new(), Err(failed(error))),
+        };
+        rows.push(("channel", name.to_string(), text, tried));
+    }
     let mut all_good = true;
     let mut report = Vec::new();
     for (kind, name, text, tried) in rows {
@@ -160,6 +172,14 @@ pub(super) async fn online(_command: &ConfigCommand, scene: &Scene<'_>) -> Resul
     }
     scene.output.json(&report);
     Ok(if all_good { Exit::Done } else { Exit::Found })
+}
+
+fn failed(error: SendError) -> Failure {
+    let (message, hint) = match error {
+        SendError::Permanent { message, hint } => (message, hint),
+        SendError::Temporary { message, .. } => (message, None),
+    };
+    Failure { hint, ..Failure::new(message) }
 }
 
 async fn try_database(

@@ -99,10 +99,14 @@ fn secret_files(config: &Config) -> Vec<(String, PathBuf, bool)> {
     }
     for job in config.backups.values() {
         let what = format!("backup.{}", job.name);
-        files.extend(job.heartbeat.as_ref().and_then(|source| secret_file(&what, source)));
+        files.extend(job.heartbeat.as_ref().and_then(|ping| secret_file(&what, &ping.url)));
+    }
+    for job in config.health.values() {
+        let what = format!("health.{}", job.name);
+        files.extend(job.heartbeat.as_ref().and_then(|ping| secret_file(&what, &ping.url)));
     }
     let heartbeat = config.heartbeat.as_ref();
-    files.extend(heartbeat.and_then(|heartbeat| secret_file("the heartbeat", &heartbeat.url)));
+    files.extend(heartbeat.and_then(|heartbeat| secret_file("the heartbeat", &heartbeat.ping.url)));
     files
 }
 

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::packaging::install;
-use crate::support::{Container, Machine, eventually, patient, run, stock, until, user_of};
+use crate::support::{Container, Machine, Postgres, Sandbox, Smtp, eventually, patient, run, stock, until, user_of};
 
 const UNIT: &str = "caretaker.service";
 
@@ -184,4 +184,32 @@ fn a_daemon_that_is_given_up_tells_through_the_channels_of_its_last_good_configu
     let text = &told["message"]["text"];
     assert!(text[0].as_str().unwrap().starts_with("caretaker.service has failed"), "{told}");
     assert!(text[1].as_str().unwrap().contains("nonsense"), "with its last words: {told}");
+}
+
+#[test]
+fn a_daemon_that_is_given_up_is_told_of_by_mail_from_its_last_good_configuration() {
+    let good = configuration("0 0 1 1 *");
+    let container = machine(1, &good).boot();
+    wait_active(&container);
+    let sandbox = Sandbox::new();
+    let smtp = Smtp::inside(&container, &sandbox, json!({"auth": "caretaker:open-sesame"}));
+    let (_, group) = user_of(&container.path("/"), "caretaker");
+    for (name, content) in [("ca.pem", fs::read(Postgres::tls().ca).unwrap()), ("smtp", b"open-sesame\n".to_vec())] {
+        let path = container.path("/etc/caretaker").join(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::chown(&path, None, Some(group)).unwrap();
+    }
+    let channel = smtp
+        .channel("ca_file = '/etc/caretaker/ca.pem', username = 'caretaker', password_file = '/etc/caretaker/smtp'");
+    let file = container.path("/etc/caretaker/caretaker.toml");
+    write_configuration(&file, &format!("{good}{channel}"));
+    container.run(&["systemctl", "reload", UNIT]).succeeds();
+    write_configuration(&file, "[daemon]\nnonsense = true\n");
+    assert_ne!(container.run(&["systemctl", "restart", UNIT]).code(), 0);
+    let mail = eventually("the mail", patient(), || smtp.mails().pop());
+    let (subject, text) = (mail["headers"]["subject"].as_str().unwrap(), mail["text"].as_str().unwrap());
+    assert!(subject.starts_with("[CRITICAL] caretaker.service has failed"), "{subject}");
+    assert!(text.contains("unknown key `nonsense`"), "with its last words: {text}");
+    assert!(mail["headers"]["x-seen"].as_str().unwrap().starts_with("tls=yes user=caretaker"), "{mail}");
 }

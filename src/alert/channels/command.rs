@@ -17,6 +17,11 @@ impl Channel for Command {
         vec![self.recipient.clone()]
     }
 
+    async fn probe(&self) -> Result<Receipt, SendError> {
+        let program = self.argv.first().map(String::as_str).unwrap_or_default();
+        program::executable(program)
+    }
+
     async fn send(&self, message: &Message, recipient: &str) -> Result<Receipt, SendError> {
         let mut document = body(None, message)?;
         document.push('\n');

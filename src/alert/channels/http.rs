@@ -1,10 +1,12 @@
 //! One client for all channels that speak HTTP, and how its answers are judged.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
 
@@ -26,7 +28,8 @@ const ANSWER_BYTES: usize = 4096;
 /// The client. Clones share its connections.
 #[derive(Clone, Default)]
 pub struct Http {
-    client: std::sync::Arc<OnceCell<Client>>,
+    client: Arc<OnceCell<Client>>,
+    ca_file: Option<PathBuf>,
 }
 
 /// An answer that was read.
@@ -37,16 +40,27 @@ pub(super) struct Answer {
 }
 
 impl Http {
-    /// A client that loads the system's authorities when it is first used.
-    pub fn new() -> Self {
-        Self::default()
+    /// A client that trusts the authority in a file, else the system's. They are loaded when it is first used.
+    pub fn trusting(ca_file: Option<PathBuf>) -> Self {
+        Self { ca_file, ..Self::default() }
     }
 
     /// The client itself.
     pub(super) async fn client(&self) -> Result<&Client, SendError> {
         let make = || async {
             // Redirects are not followed: the address is a secret that the operator has given to one host.
-            Client::builder()
+            let mut builder = Client::builder();
+            if let Some(path) = &self.ca_file {
+                // It may be being replaced: a message is worth another attempt.
+                let wrong = |error: String| SendError::Temporary {
+                    message: format!("cannot use the authority {}: {error}", path.display()),
+                    retry_after: None,
+                };
+                let pem = tokio::fs::read(path).await.map_err(|error| wrong(error.to_string()))?;
+                let authorities = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(chain(&error)))?;
+                builder = builder.tls_certs_only(authorities);
+            }
+            builder
                 .user_agent(concat!("caretaker/", env!("CARGO_PKG_VERSION")))
                 .redirect(reqwest::redirect::Policy::none())
                 .connect_timeout(CONNECT_TIMEOUT)
@@ -73,6 +87,23 @@ impl Http {
         let path = format!("{}{suffix}", url.path().trim_end_matches('/'));
         url.set_path(&path);
         judge(fetch(self.client().await?.get(url.clone()), &[url.as_str(), url.path()]).await?)
+    }
+}
+
+impl Http {
+    /// Whether a service can be reached: its name, the connection, TLS. It is asked for nothing but the head of its front
+    /// page, and whatever it answers will do: no message is sent, and nothing of the secret part of the address.
+    pub(super) async fn probe(&self, url: &Url) -> Result<Receipt, SendError> {
+        let origin = url.origin().ascii_serialization();
+        let response = self.client().await?.head(&origin).send().await.map_err(trouble)?;
+        let tls = if url.scheme() == "https" { "over TLS" } else { "without TLS" };
+        let at = response.remote_addr().map_or_else(String::new, |at| format!(" at {at}"));
+        Ok(Receipt(format!("{} answers{at}, {tls}", url.host_str().unwrap_or_default())))
+    }
+
+    /// The same of a secret address.
+    pub(super) async fn probe_secret(&self, url: &SecretSource) -> Result<Receipt, SendError> {
+        self.probe(&address(url).await?).await
     }
 }
 
@@ -179,6 +210,11 @@ pub(super) async fn address(source: &SecretSource) -> Result<Url, SendError> {
     url.ok_or_else(|| {
         permanent("the file does not hold the address of a web service".to_owned(), Some("write `https://…` into it"))
     })
+}
+
+/// The address of a service that stands in the configuration.
+pub(super) fn service(server: &str) -> Result<Url, SendError> {
+    Url::parse(server).map_err(|error| permanent(format!("`server`: {error}"), None))
 }
 
 pub(super) fn permanent(message: String, hint: Option<&str>) -> SendError {

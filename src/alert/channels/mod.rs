@@ -38,8 +38,12 @@ pub fn channels(config: &Config) -> BTreeMap<ChannelName, Arc<dyn Channel>> {
 
 /// The same, of the channels alone.
 pub fn open(settings: &BTreeMap<ChannelName, Settings>) -> BTreeMap<ChannelName, Arc<dyn Channel>> {
-    let http = Http::new();
-    settings.iter().map(|(name, settings)| (name.clone(), one(name, settings, &http))).collect()
+    let http = Http::default();
+    let client = |settings: &Settings| match &settings.ca_file {
+        Some(path) => Http::trusting(Some(path.clone())),
+        None => http.clone(),
+    };
+    settings.iter().map(|(name, settings)| (name.clone(), one(name, settings, client(settings)))).collect()
 }
 
 /// Tries the operator's templates on a message: what a mistake in them would have kept from people when it mattered.
@@ -95,8 +99,7 @@ fn sample() -> Message {
     }
 }
 
-fn one(name: &ChannelName, settings: &Settings, http: &Http) -> Arc<dyn Channel> {
-    let http = http.clone();
+fn one(name: &ChannelName, settings: &Settings, http: Http) -> Arc<dyn Channel> {
     let recipient = name.to_string();
     let timeout = settings.timeout;
     let told = |channel: Box<dyn Channel>| Presented::new(channel, timeout);

@@ -1,6 +1,7 @@
 //! `kind = "ntfy"`: a topic of ntfy.sh or of a server of one's own, <https://docs.ntfy.sh/publish/#publish-as-json>.
 
 use async_trait::async_trait;
+use reqwest::Url;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -20,21 +21,35 @@ pub(super) struct Ntfy {
     pub settings: Settings,
 }
 
-#[async_trait]
-impl Channel for Ntfy {
-    fn recipients(&self) -> Vec<String> {
-        vec![self.recipient.clone()]
-    }
-
-    async fn send(&self, message: &Message, _recipient: &str) -> Result<Receipt, SendError> {
+impl Ntfy {
+    /// The server's address, and the topic. Messages go to the server itself, as JSON: headers would not take every letter.
+    async fn topic(&self) -> Result<(Url, String), SendError> {
         let mut url = address(&self.settings.url).await?;
         let topic = url.path().trim_matches('/').to_owned();
         if topic.is_empty() || topic.contains('/') {
             let hint = "write it like `https://ntfy.sh/TOPIC`";
             return Err(permanent("the file does not hold the address of a topic".to_owned(), Some(hint)));
         }
-        // As JSON, to the server itself: headers would not take every letter.
         url.set_path("/");
+        Ok((url, topic))
+    }
+}
+
+#[async_trait]
+impl Channel for Ntfy {
+    fn recipients(&self) -> Vec<String> {
+        vec![self.recipient.clone()]
+    }
+
+    async fn probe(&self) -> Result<Receipt, SendError> {
+        if let Some(source) = &self.settings.token {
+            secret(source).await?;
+        }
+        self.http.probe(&self.topic().await?.0).await
+    }
+
+    async fn send(&self, message: &Message, _recipient: &str) -> Result<Receipt, SendError> {
+        let (url, topic) = self.topic().await?;
         let body = form(&View::of(message), &topic);
         let mut request = self.http.client().await?.post(url).json_body(body.to_string());
         if let Some(source) = &self.settings.token {

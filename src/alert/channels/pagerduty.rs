@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::super::{Channel, Message, MessageKind, Receipt, SendError};
-use super::http::{Http, JsonBody, fetch, judge, permanent, secret};
+use super::http::{Http, JsonBody, fetch, judge, permanent, secret, service};
 use super::view::{Incident, View, shortened};
 use crate::config::Pagerduty as Settings;
 use crate::state::Status;
@@ -27,6 +27,11 @@ pub(super) struct Pagerduty {
 impl Channel for Pagerduty {
     fn recipients(&self) -> Vec<String> {
         vec![self.recipient.clone()]
+    }
+
+    async fn probe(&self) -> Result<Receipt, SendError> {
+        secret(&self.settings.routing_key).await?;
+        self.http.probe(&service(&self.settings.server)?).await
     }
 
     async fn send(&self, message: &Message, _recipient: &str) -> Result<Receipt, SendError> {

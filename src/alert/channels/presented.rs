@@ -29,6 +29,16 @@ impl Presented {
     pub fn new(channel: Box<dyn Channel>, timeout: Duration) -> Self {
         Self { channel, timeout }
     }
+
+    async fn within(&self, work: impl Future<Output = Result<Receipt, SendError>>) -> Result<Receipt, SendError> {
+        match tokio::time::timeout(self.timeout, work).await {
+            Ok(result) => result,
+            Err(_) => Err(SendError::Temporary {
+                message: format!("no answer within {} s", self.timeout.as_secs_f64()),
+                retry_after: None,
+            }),
+        }
+    }
 }
 
 #[async_trait]
@@ -37,15 +47,13 @@ impl Channel for Presented {
         self.channel.recipients()
     }
 
+    async fn probe(&self) -> Result<Receipt, SendError> {
+        self.within(self.channel.probe()).await
+    }
+
     async fn send(&self, message: &Message, recipient: &str) -> Result<Receipt, SendError> {
         let message = presentable(message);
-        match tokio::time::timeout(self.timeout, self.channel.send(&message, recipient)).await {
-            Ok(result) => result,
-            Err(_) => Err(SendError::Temporary {
-                message: format!("no answer within {} s", self.timeout.as_secs_f64()),
-                retry_after: None,
-            }),
-        }
+        self.within(self.channel.send(&message, recipient)).await
     }
 }
 
@@ -81,7 +89,10 @@ fn incident(incident: &IncidentView, left: &mut usize) -> IncidentView {
     for text in [&mut clean.key.source, &mut clean.key.subject, &mut clean.key.name, &mut clean.summary] {
         *text = line(text);
     }
-    for text in [&mut clean.value, &mut clean.worst_value, &mut clean.threshold, &mut clean.acknowledged_by].into_iter().flatten() {
+    for text in [&mut clean.value, &mut clean.worst_value, &mut clean.threshold, &mut clean.acknowledged_by]
+        .into_iter()
+        .flatten()
+    {
         *text = line(text);
     }
     clean.advice = clean.advice.as_deref().map(block);

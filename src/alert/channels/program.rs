@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
@@ -54,6 +55,20 @@ pub(super) async fn run(argv: &[String], input: &[u8], env: &[(&str, &str)]) -> 
     };
     let status = status.map_err(|error| temporary(format!("cannot wait for {program}: {error}")))?;
     judge(program, status, &said, &complaint)
+}
+
+/// Whether a program is there and may be run.
+pub(super) fn executable(program: &str) -> Result<Receipt, SendError> {
+    let hint = Some("correct its path, or make it executable");
+    let is_file = std::fs::metadata(program).map(|data| data.is_file());
+    let found = match is_file {
+        Ok(true) => access(program, Access::EXEC_OK).map_err(|error| error.to_string()),
+        Ok(false) => Err("it is no file".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    found
+        .map(|()| Receipt(format!("{program} can be run")))
+        .map_err(|why| permanent(format!("cannot run {program}: {why}"), hint))
 }
 
 /// The beginning of what a stream says; the rest is read and forgotten, so that nobody blocks on it.

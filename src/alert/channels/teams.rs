@@ -27,6 +27,10 @@ impl Channel for Teams {
         vec![self.recipient.clone()]
     }
 
+    async fn probe(&self) -> Result<Receipt, SendError> {
+        self.http.probe_secret(&self.url).await
+    }
+
     async fn send(&self, message: &Message, _recipient: &str) -> Result<Receipt, SendError> {
         self.http.post(&self.url, &form(&View::of(message))).await
     }

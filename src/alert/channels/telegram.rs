@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::super::{Channel, Message, Receipt, SendError};
-use super::http::{Http, JsonBody, fetch, judge, permanent, secret};
+use super::http::{Http, JsonBody, fetch, judge, permanent, secret, service};
 use super::view::{View, fitted};
 use crate::config::Telegram as Settings;
 
@@ -25,6 +25,11 @@ pub(super) struct Telegram {
 impl Channel for Telegram {
     fn recipients(&self) -> Vec<String> {
         vec![self.recipient.clone()]
+    }
+
+    async fn probe(&self) -> Result<Receipt, SendError> {
+        secret(&self.settings.token).await?;
+        self.http.probe(&service(&self.settings.server)?).await
     }
 
     async fn send(&self, message: &Message, _recipient: &str) -> Result<Receipt, SendError> {

@@ -30,6 +30,16 @@ impl Channel for Webhook {
         vec![self.recipient.clone()]
     }
 
+    async fn probe(&self) -> Result<Receipt, SendError> {
+        if let Some(source) = &self.settings.secret {
+            key(secret(source).await?.expose_secret())?;
+        }
+        if let Some(source) = &self.settings.authorization {
+            secret(source).await?;
+        }
+        self.http.probe_secret(&self.settings.url).await
+    }
+
     async fn send(&self, message: &Message, _recipient: &str) -> Result<Receipt, SendError> {
         let url = address(&self.settings.url).await?;
         let body = body(self.settings.body.as_deref(), message)?;

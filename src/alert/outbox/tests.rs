@@ -33,6 +33,10 @@ impl Channel for Scripted {
         vec!["ops".to_owned()]
     }
 
+    async fn probe(&self) -> Result<Receipt, SendError> {
+        Ok(Receipt(String::new()))
+    }
+
     async fn send(&self, message: &Message, _recipient: &str) -> Result<Receipt, SendError> {
         self.asked.lock().unwrap().push(message.id.clone());
         let fate = self.fates.lock().unwrap().get(message.id.as_str()).copied();

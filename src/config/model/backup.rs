@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{DatabaseName, Retention, SecretSource, StoreName};
+use super::{DatabaseName, Ping, Retention, StoreName};
 use crate::schedule::Schedule;
 
 /// A backup job.
@@ -39,7 +39,7 @@ pub struct BackupJob {
     /// Which backups stay; `None`: all.
     pub retention: Option<Retention>,
     /// Where the address is that is pinged when a run starts and ends.
-    pub heartbeat: Option<SecretSource>,
+    pub heartbeat: Option<Ping>,
 }
 
 /// `compression`

@@ -17,6 +17,9 @@ pub struct Channel {
     pub kind: ChannelKind,
     /// How long one delivery may take, from the connection to the answer; default 20 s.
     pub timeout: Duration,
+    /// The authority whose certificates are trusted instead of the system's, where it speaks HTTP.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// The kinds of channel.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{DatabaseName, PostgresTarget};
+use super::{DatabaseName, Ping, PostgresTarget};
 use crate::schedule::Schedule;
 
 /// A database whose health is looked at.
@@ -28,6 +28,8 @@ pub struct HealthJob {
     pub migrations: Option<Migrations>,
     /// `pgbouncer = { … }`: the admin console that the check `pgbouncer` asks.
     pub pgbouncer: Option<PostgresTarget>,
+    /// What is pinged when a round of the usual checks begins and ends.
+    pub heartbeat: Option<Ping>,
     /// `[health.*.checks.*]`: what the operator wants otherwise.
     pub checks: BTreeMap<CheckName, CheckSettings>,
 }
@@ -45,6 +47,7 @@ impl HealthJob {
             maintenance: Vec::new(),
             migrations: None,
             pgbouncer: None,
+            heartbeat: None,
             checks: BTreeMap::new(),
         }
     }

@@ -23,7 +23,7 @@ pub use channel::{
 pub use daemon::{Daemon, Environment};
 pub use database::{Database, DatabaseKind, PostgresTarget, SqliteTarget, SslMode};
 pub use health::{Bad, CheckName, CheckSettings, HealthJob, Maintenance, Migrations, Unit};
-pub use heartbeat::Heartbeat;
+pub use heartbeat::{Heartbeat, Ping};
 pub use names::{ChannelName, DatabaseName, JobKind, JobName, NameError, StoreName};
 pub use retention::Retention;
 pub use secret::{Redacted, SecretError, SecretSource};

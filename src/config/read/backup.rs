@@ -45,7 +45,7 @@ pub(super) fn read(
                 .help("add for instance `retention = \"30 days\"`"),
         );
     }
-    let heartbeat = SecretKeys::HEARTBEAT.optional(section);
+    let heartbeat = SecretKeys::ping(section);
     section.finish();
     if !name_ok || section.is_faulty() {
         return None;

@@ -8,6 +8,7 @@ use super::super::{
     Bad, CheckName, CheckSettings, DatabaseKind, HealthJob, JobKind, JobName, Maintenance, Migrations, PostgresTarget,
     Unit, suggest,
 };
+use super::secret::SecretKeys;
 use super::values::{boolean, bytes_of, duration, duration_of, number, path, schedule, text, timezone};
 use super::{Known, Problem, Section, Spot, database};
 
@@ -30,6 +31,7 @@ pub(super) fn read(
     let pgbouncer = section.has("pgbouncer").then(|| console(&section.table("pgbouncer")));
     section.know("migrations");
     section.know("pgbouncer");
+    let heartbeat = SecretKeys::ping(section);
     let checks: BTreeMap<_, _> =
         section.tables("checks").iter().filter_map(|(name, table)| settings(name, table)).collect();
     section.finish();
@@ -45,6 +47,7 @@ pub(super) fn read(
         maintenance,
         migrations: migrations.map_or(Some(None), |read| read.map(Some))?,
         pgbouncer: pgbouncer.map_or(Some(None), |read| read.map(Some))?,
+        heartbeat,
         checks,
     };
     Some((name.to_owned(), job))

@@ -1,7 +1,7 @@
 //! Where a secret is: `NAME_file`, or a credential of the unit. What it is never stands in the configuration.
 
-use super::super::{SecretSource, redact};
-use super::values::{path, text};
+use super::super::{Ping, SecretSource, redact};
+use super::values::{authority, path, text};
 use super::{Problem, Section, Spot};
 
 /// The keys that say where a secret is.
@@ -33,6 +33,16 @@ impl SecretKeys {
     /// `heartbeat_url`
     pub const HEARTBEAT: Self =
         Self { plain: "heartbeat_url", file: "heartbeat_url_file", credential: "heartbeat_credential" };
+
+    /// An address that is pinged, which may be left out.
+    pub fn ping(section: &Section<'_>) -> Option<Ping> {
+        let url = Self::HEARTBEAT.optional(section);
+        let ca_file = section.optional("heartbeat_ca_file", authority);
+        if section.has("heartbeat_ca_file") && url.is_none() {
+            section.is_missing_as("heartbeat_url_file", "`heartbeat_url_file` beside `heartbeat_ca_file`".to_owned());
+        }
+        Some(Ping { url: url?, ca_file })
+    }
 
     /// A secret that may be left out.
     pub fn optional(&self, section: &Section<'_>) -> Option<SecretSource> {

@@ -105,7 +105,8 @@ pub(super) fn size(bounds: RangeInclusive<u64>) -> impl Fn(&Spot<'_>) -> Result<
             Ok(number) => u64::try_from(number).ok(),
             Err(_) => bytes_of(spot.text()?),
         };
-        let wrong = || Problem::new("this is not a size").help("write it like `8MiB`, `64 MiB`, `500MB`, `1 TiB`, or in bytes");
+        let wrong =
+            || Problem::new("this is not a size").help("write it like `8MiB`, `64 MiB`, `500MB`, `1 TiB`, or in bytes");
         let bytes = bytes.ok_or_else(wrong)?;
         if bounds.contains(&bytes) {
             return Ok(bytes);
@@ -178,4 +179,15 @@ pub(super) fn resolve(spot: &Spot<'_>, text: &str) -> PathBuf {
     let joined = folder.join(text.trim_start_matches("./"));
     // Fails only where the working directory is gone; then the path stays as it is and is reported when it is used.
     std::path::absolute(&joined).unwrap_or(joined)
+}
+
+/// A file with the certificates of an authority.
+pub(super) fn authority(spot: &Spot<'_>) -> Result<PathBuf, Problem> {
+    let path = path(spot)?;
+    let read = |error| Problem::new(format!("cannot read {}: {error}", path.display()));
+    let pem = std::fs::read_to_string(&path).map_err(read)?;
+    if !pem.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(Problem::new(format!("{} holds no certificate", path.display())).help("it must be a PEM file"));
+    }
+    Ok(path)
 }

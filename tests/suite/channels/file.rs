@@ -1,5 +1,7 @@
 //! `kind = "file"`
 
+use caretaker::alert::Message;
+
 use super::told::{monstrous, opened, recovered, send, temporary};
 use crate::support::{Sandbox, mails};
 
@@ -12,13 +14,29 @@ fn writing(path: &str, format: &str) -> Sandbox {
 #[tokio::test]
 async fn each_message_is_one_line_of_json_behind_the_others() {
     let sandbox = writing("./alerts.jsonl", "jsonl");
-    for message in [opened(), monstrous(), recovered()] {
+    for message in [opened(), Message { id: "another".to_owned(), ..monstrous() }, recovered()] {
         send(&sandbox, &message).await.unwrap();
     }
     let text = std::fs::read_to_string(sandbox.path("alerts.jsonl")).unwrap();
     let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let kinds: Vec<&str> = lines.iter().map(|line| line["message"]["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["opened", "opened", "recovered"]);
+}
+
+#[tokio::test]
+async fn what_a_killed_process_has_written_is_completed_and_not_repeated() {
+    let sandbox = writing("./alerts.jsonl", "jsonl");
+    let file = sandbox.path("alerts.jsonl");
+    send(&sandbox, &opened()).await.unwrap();
+    let whole = std::fs::read_to_string(&file).unwrap();
+    send(&sandbox, &opened()).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), whole, "it was there already");
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    send(&sandbox, &opened()).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), whole, "half of it was there");
+    std::fs::write(&file, "somebody else's").unwrap();
+    send(&sandbox, &opened()).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("somebody else's\n{whole}"));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Heartbeats that go out: of jobs, and of the daemon.
 
+use rstest::rstest;
+
 use crate::support::{Hook, Sandbox, answer, nightly, patient, sqlite_url, until};
 
 fn paths(hook: &Hook) -> Vec<String> {
@@ -32,6 +34,24 @@ fn a_run_that_failed_is_told_as_such() {
     let _daemon = sandbox.daemon();
     until("pings of a run", patient(), || paths(&hook).len() >= 2);
     assert_eq!(paths(&hook)[..2], ["/job/start", "/job/fail"]);
+}
+
+#[rstest]
+#[case::of_a_database_that_is_there("notes.db", "/job")]
+#[case::whatever_it_found("missing.db", "/job")]
+fn a_round_of_health_checks_is_told_at_its_beginning_and_its_end(#[case] database: &str, #[case] end: &str) {
+    let hook = Hook::open();
+    let sandbox = Sandbox::new();
+    sandbox.sqlite("notes.db", 10);
+    sandbox.secret("ping", &format!("{}/job\n", hook.url));
+    sandbox.configure(&format!(
+        "[databases.notes]\nurl = '{}'\n[health.notes]\ndatabase = 'notes'\nschedule = '* * * * * *'\n\
+         deep_schedule = '@yearly'\nheartbeat_url_file = './ping'\n",
+        sqlite_url(&sandbox.path(database))
+    ));
+    let _daemon = sandbox.daemon();
+    until("pings of a round", patient(), || paths(&hook).len() >= 2);
+    assert_eq!(paths(&hook)[..2], ["/job/start", end]);
 }
 
 #[test]

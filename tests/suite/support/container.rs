@@ -125,6 +125,13 @@ impl Container {
         run(&mut nsenter, b"", Duration::from_secs(200))
     }
 
+    /// One of the host's programs, in the container's network: a server that the container reaches on 127.0.0.1.
+    pub fn beside(&self, program: &Path) -> Command {
+        let mut nsenter = Command::new("nsenter");
+        nsenter.args(["--target", &self.leader.as_raw_nonzero().to_string(), "--net", "--"]).arg(program);
+        nsenter
+    }
+
     /// A property of a unit: `ActiveState`.
     pub fn property(&self, unit: &str, property: &str) -> String {
         let said = self.run(&["systemctl", "show", "--value", "--property", property, unit]).succeeds();

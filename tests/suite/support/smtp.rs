@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use super::outcome::run;
-use super::{Sandbox, patient, required, unique};
+use super::{Container, Sandbox, patient, required, unique};
 
 /// A running server; killed when dropped.
 #[derive(Debug)]
@@ -22,12 +22,21 @@ pub struct Smtp {
 impl Smtp {
     /// A server without TLS that behaves as `tests/fixtures/smtp-server.py` describes.
     pub fn start(sandbox: &Sandbox, wish: Value) -> Self {
+        Self::run(Command::new(python()), sandbox, wish)
+    }
+
+    /// The same with STARTTLS, in a container's network.
+    pub fn inside(container: &Container, sandbox: &Sandbox, wish: Value) -> Self {
+        Self::run(container.beside(&python()), sandbox, with_certificate("starttls", "server", wish))
+    }
+
+    fn run(command: Command, sandbox: &Sandbox, wish: Value) -> Self {
         let maildir = sandbox.path(unique("mails"));
         let mut all = json!({"maildir": maildir});
         for (key, value) in wish.as_object().unwrap() {
             all[key] = value.clone();
         }
-        let (child, port) = listen(&all);
+        let (child, port) = listen(command, &all);
         Self { child, port, wish: all, maildir }
     }
 
@@ -45,17 +54,13 @@ impl Smtp {
     /// Brings it back after [`Self::stop`], in the same place.
     pub fn resume(&mut self) {
         self.wish["port"] = json!(self.port);
-        (self.child, _) = listen(&self.wish);
+        (self.child, _) = listen(Command::new(python()), &self.wish);
     }
 
     /// The same with TLS: `how` is `starttls` or `implicit`, `certificate` the name of one in the folder of
     /// `tests/with-servers`.
-    pub fn with_tls(sandbox: &Sandbox, how: &str, certificate: &str, mut wish: Value) -> Self {
-        let folder = PathBuf::from(required("CARETAKER_TEST_TLS"));
-        wish["tls"] = json!(how);
-        wish["cert"] = json!(folder.join(format!("{certificate}.pem")));
-        wish["key"] = json!(folder.join(format!("{certificate}.key")));
-        Self::start(sandbox, wish)
+    pub fn with_tls(sandbox: &Sandbox, how: &str, certificate: &str, wish: Value) -> Self {
+        Self::start(sandbox, with_certificate(how, certificate, wish))
     }
 
     /// The table of a channel `ops` to `ops@example.org`, with further words for `smtp`.
@@ -86,6 +91,14 @@ impl Smtp {
     }
 }
 
+fn with_certificate(how: &str, certificate: &str, mut wish: Value) -> Value {
+    let folder = PathBuf::from(required("CARETAKER_TEST_TLS"));
+    wish["tls"] = json!(how);
+    wish["cert"] = json!(folder.join(format!("{certificate}.pem")));
+    wish["key"] = json!(folder.join(format!("{certificate}.key")));
+    wish
+}
+
 impl Drop for Smtp {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -94,8 +107,7 @@ impl Drop for Smtp {
 }
 
 /// Starts the server, and gives its port.
-fn listen(wish: &Value) -> (Child, u16) {
-    let mut command = Command::new(python());
+fn listen(mut command: Command, wish: &Value) -> (Child, u16) {
     command.arg(fixture("smtp-server.py")).arg(wish.to_string());
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();

@@ -59,7 +59,9 @@ impl Mail {
             // Nobody has ever seen a mail of this id. Clients put all that refer to it into one conversation.
             builder = builder.in_reply_to(first.clone()).references(threads.join(" "));
         }
-        if view.status == Status::Critical && !matches!(message.kind, MessageKind::Digest | MessageKind::Test | MessageKind::Acknowledged) {
+        if view.status == Status::Critical
+            && !matches!(message.kind, MessageKind::Digest | MessageKind::Test | MessageKind::Acknowledged)
+        {
             builder = builder.header(Text::<Importance>::new("high")).header(Text::<Priority>::new("1"));
         }
         let boundary = hex::encode(&Sha256::digest(format!("boundary {}", message.id))[..16]);

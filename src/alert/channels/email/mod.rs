@@ -44,6 +44,15 @@ impl Channel for Email {
         self.settings.to.clone()
     }
 
+    async fn probe(&self) -> Result<Receipt, SendError> {
+        match &self.transport {
+            Transport::Smtp(server) => server.probe().await,
+            Transport::Sendmail(program) => {
+                program::executable(program.first().map(String::as_str).unwrap_or_default())
+            }
+        }
+    }
+
     async fn send(&self, message: &Message, recipient: &str) -> Result<Receipt, SendError> {
         let mail = Mail::new(message, &self.settings.from, recipient, &self.name, &self.templates)?;
         match &self.transport {

@@ -12,7 +12,7 @@ use lettre::address::Envelope;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::commands::{Data, Mail, Noop, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use lettre::transport::smtp::response::Response;
 use secrecy::{ExposeSecret, SecretString};
@@ -63,6 +63,27 @@ impl Server {
         let response = hand_over(&mut connection, envelope, mail).await.map_err(|error| self.judge(&error))?;
         self.keep(Idle { connection, password, since: Instant::now() });
         Ok(Receipt(words(&response)))
+    }
+
+    /// Connects, logs in, and sends nothing.
+    pub async fn probe(&self) -> Result<Receipt, SendError> {
+        let Smtp { host, port, tls, login, .. } = &self.settings;
+        let password = match login {
+            Some(login) => Some(secret(&login.password).await?),
+            None => None,
+        };
+        let mut connection = self.connect(password.as_ref()).await?;
+        let answer = connection.command(Noop).await.map_err(|error| self.judge(&error))?;
+        // It has answered: how it takes the farewell changes nothing.
+        let _ = connection.quit().await;
+        let how = match tls {
+            SmtpTls::Starttls => "over STARTTLS",
+            SmtpTls::Implicit => "over TLS",
+            SmtpTls::None => "without TLS",
+        };
+        let who =
+            login.as_ref().map_or("nobody logged in".to_owned(), |login| format!("logged in as {}", login.username));
+        Ok(Receipt(format!("{host}:{port} answers {how}, {who}: {}", words(&answer))))
     }
 
     /// A kept connection that still lives.

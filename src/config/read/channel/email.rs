@@ -6,7 +6,7 @@ use lettre::message::Mailbox;
 
 use super::super::super::{Email, MailTransport, Smtp, SmtpLogin, SmtpTls};
 use super::super::secret::SecretKeys;
-use super::super::values::{choice, number, path, text};
+use super::super::values::{authority, choice, number, path, text};
 use super::super::{Problem, Section, Spot};
 use super::template;
 
@@ -71,15 +71,7 @@ fn smtp(section: &Section<'_>) -> Option<Smtp> {
     let port = section.or("port", usual, number(1..=65_535));
     let username = section.optional("username", text);
     let password = SecretKeys::PASSWORD.optional(section);
-    let ca_file = section.optional("ca_file", |spot| {
-        let path = path(spot)?;
-        let read = |error| Problem::new(format!("cannot read {}: {error}", path.display()));
-        let pem = std::fs::read_to_string(&path).map_err(read)?;
-        if !pem.contains("-----BEGIN CERTIFICATE-----") {
-            return Err(Problem::new(format!("{} holds no certificate", path.display())).help("it must be a PEM file"));
-        }
-        Ok(path)
-    });
+    let ca_file = section.optional("ca_file", authority);
     if !section.has("password_file") && !section.has("credential") && username.is_some() {
         section.is_missing_as("password_file", "`password_file` or `credential` beside `username`".to_owned());
     }

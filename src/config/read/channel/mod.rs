@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::super::{Channel, ChannelKind, ChannelName, FileChannel, FileFormat, Pagerduty, Telegram};
 use super::secret::SecretKeys;
-use super::values::{choice, duration, path, text};
+use super::values::{authority, choice, duration, path, text};
 use super::{Problem, Section, Spot};
 
 const KINDS: [&str; 10] =
@@ -25,6 +25,8 @@ pub(super) fn read(name: &str, section: &Section<'_>) -> Option<(ChannelName, Ch
     // What else belongs there depends on the kind.
     let kind = section.optional("kind", kind)?;
     let timeout = section.or("timeout", "20s", duration);
+    let speaks_http = !matches!(kind, "email" | "command" | "file");
+    let ca_file = speaks_http.then(|| section.optional("ca_file", authority)).flatten();
     let kind = match kind {
         "email" => email::read(section).map(|email| ChannelKind::Email(Box::new(email))),
         "webhook" => http::webhook(section).map(ChannelKind::Webhook),
@@ -41,7 +43,7 @@ pub(super) fn read(name: &str, section: &Section<'_>) -> Option<(ChannelName, Ch
     if section.is_faulty() {
         return None;
     }
-    Some((checked.ok()?, Channel { kind: kind?, timeout: timeout? }))
+    Some((checked.ok()?, Channel { kind: kind?, timeout: timeout?, ca_file }))
 }
 
 fn kind(spot: &Spot<'_>) -> Result<&'static str, Problem> {
