@@ -191,6 +191,7 @@ fn a_daemon_that_is_given_up_is_told_of_by_mail_from_its_last_good_configuration
     let good = configuration("0 0 1 1 *");
     let container = machine(1, &good).boot();
     wait_active(&container);
+    fs::write(container.path("/etc/hosts"), "127.0.0.1 localhost\n").unwrap();
     let sandbox = Sandbox::new();
     let smtp = Smtp::inside(&container, &sandbox, json!({"auth": "caretaker:open-sesame"}));
     let (_, group) = user_of(&container.path("/"), "caretaker");

@@ -1,7 +1,7 @@
 //! `kind = "file"`: JSON lines for another program to follow, or a maildir for a mail client.
 
-use std::fs::{DirBuilder, File as Handle, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::{DirBuilder, File as Handle, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -74,8 +74,10 @@ impl Channel for File {
 /// part, and not lived to say so: it comes back with the same message, and looks at how the file ends.
 fn append(path: &Path, line: &str, id: &str) -> std::io::Result<()> {
     let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
-    // Not everything that has a file system has locks; one write in one call still does not mix with others.
-    let _ = file.lock();
+    // Where there are no locks, one write in one call still does not mix with others.
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        return Err(std::io::Error::new(ErrorKind::WouldBlock, "another process is writing to it"));
+    }
     let length = file.metadata()?.len();
     let tail = tail(&mut file, length, line.len() as u64)?;
     let (whole, torn) = tail.split_at(tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));

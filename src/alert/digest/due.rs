@@ -65,7 +65,7 @@ async fn proof(
     let within = job.and_then(|job| job.checks.get(&CheckName::ProofAge)?.warning).unwrap_or(PROOF_WITHIN);
     let due = |at: Timestamp| {
         let late = if at < now { "overdue: " } else { "" };
-        (at, format!("{late}a proof of {database} by `caretaker backup verify latest --database {database}`"))
+        (at, format!("{late}a proof of {database} (`caretaker backup verify`)"))
     };
     Ok(later(since, within).map(due))
 }

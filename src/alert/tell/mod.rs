@@ -93,8 +93,9 @@ impl Telling<'_> {
             return;
         }
         for kind in ORDER {
-            let of_kind: Vec<&Standing> =
+            let mut of_kind: Vec<&Standing> =
                 due.iter().filter(|(_, due)| due.kind == kind).map(|(standing, _)| *standing).collect();
+            of_kind.sort_by_key(|standing| std::cmp::Reverse(standing.incident.status));
             for some in of_kind.chunks(AT_MOST) {
                 telegrams.messages.push((channel.to_owned(), self.message(kind, some)));
                 for standing in some {

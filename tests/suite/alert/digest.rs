@@ -112,7 +112,7 @@ fn a_digest_lists_what_is_due_and_the_incidents_with_how_long_they_lasted() {
     let expected = [
         "the silence of locks ends: new disk",
         "backup.app",
-        "a proof of notes by `caretaker backup verify latest --database notes`",
+        "a proof of notes (`caretaker backup verify`)",
         "notes tls_certificate: the certificate ends in 10d",
     ];
     // Whether the silence ends before two o'clock depends on the time of day.

@@ -1,10 +1,10 @@
 //! What a mail looks like to the programs that read it.
 
-use caretaker::alert::{Message, MessageKind};
+use caretaker::alert::{Message, MessageKind, Row, Section};
 use caretaker::state::Status;
 use serde_json::{Value, json};
 
-use super::told::{channel, monstrous, opened, recovered};
+use super::told::{acknowledged, channel, monstrous, opened, recovered};
 use crate::support::{Sandbox, Smtp};
 
 /// Sends messages as mails and gives what a client reads; `more`: lines of the channel's table.
@@ -46,6 +46,47 @@ async fn a_mail_says_it_all_in_plain_text_and_in_html() {
         assert!(body.contains("12m 0s") && body.contains("6m 1s"), "duration and worst value: {body}");
     }
     assert_eq!(mail["defects"], json!([]));
+}
+
+#[tokio::test]
+async fn the_plain_text_is_as_wide_as_mails_are_but_for_what_was_seen() {
+    let mut message = opened();
+    message.incidents[0].advice = Some("see whether it waits, or works, and what for ".repeat(8));
+    message.incidents[0].evidence = vec!["SELECT 'Größe „groß“', \"straße\" ".repeat(5)];
+    let mail = mails(&[message]).await.remove(0);
+    let text = mail["text"].as_str().unwrap();
+    let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 72).collect();
+    assert!(wide.len() == 1 && wide[0].starts_with("  | SELECT"), "{wide:?}");
+    assert!(text.contains("'Größe „groß“', \"straße\""));
+}
+
+#[tokio::test]
+async fn the_mail_that_somebody_is_on_it_says_who_and_not_all_the_rest_again() {
+    let mail = mails(&[acknowledged()]).await.remove(0);
+    assert_eq!(text(&mail, "subject"), "[ACKNOWLEDGED] app replication: anna is on it");
+    for part in ["text", "html"] {
+        let body = mail[part].as_str().unwrap();
+        assert!(body.contains("anna") && !body.contains("standby's log") && !body.contains("replayed"), "{body}");
+    }
+    assert!(mail["headers"]["importance"].is_null());
+}
+
+#[tokio::test]
+async fn a_digest_has_its_sections_in_both_parts() {
+    let row = Row {
+        name: "notes".to_owned(),
+        status: Status::Critical,
+        facts: vec!["1.20 GiB, grows by 3.00 MiB a day".to_owned(), "never proven".to_owned()],
+    };
+    let sections = vec![Section { title: "Databases".to_owned(), rows: vec![row] }];
+    let mail = mails(&[Message { kind: MessageKind::Digest, sections, ..opened() }]).await.remove(0);
+    assert_eq!(text(&mail, "subject"), "[DIGEST] db1.example.org: 1 incident is open");
+    for part in ["text", "html"] {
+        let body = mail[part].as_str().unwrap();
+        for said in ["DATABASES", "notes", "grows by 3.00 MiB a day", "never proven", "INCIDENTS", "app replication"] {
+            assert!(body.contains(said), "{part} has no {said}: {body}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -34,7 +34,13 @@ const BUILT_IN: [(&str, &str); 12] = [
     ("unit_failed/body.html", include_str!("../../templates/mail/unit_failed/body.html")),
 ];
 /// What the built-in HTML has in common.
-const FRAME: (&str, &str) = ("frame.html", include_str!("../../templates/mail/frame.html"));
+const SHARED: [(&str, &str); 2] = [
+    ("frame.html", include_str!("../../templates/mail/frame.html")),
+    ("parts.html", include_str!("../../templates/mail/parts.html")),
+];
+
+/// Characters of a line of plain text.
+const WIDTH: usize = 72;
 
 /// The templates of a channel.
 #[derive(Debug, Clone, Default)]
@@ -105,8 +111,31 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
         name if name.ends_with(".html") => AutoEscape::Html,
         _ => AutoEscape::None,
     });
-    for (name, source) in BUILT_IN.iter().chain([&FRAME]) {
+    environment.add_filter("wrap", wrap);
+    for (name, source) in BUILT_IN.iter().chain(&SHARED) {
         environment.add_template(name, source).expect("a test renders every built-in template");
     }
     environment
 });
+
+/// Text broken into lines of 72 characters, as plain mails have it, each behind so many blanks. Words stay whole.
+fn wrap(text: &str, indent: Option<usize>) -> String {
+    let blanks = " ".repeat(indent.unwrap_or(0));
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            let length = blanks.len() + line.chars().count() + 1 + word.chars().count();
+            if !line.is_empty() && length > WIDTH {
+                lines.push(format!("{blanks}{line}"));
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(if line.is_empty() { line } else { format!("{blanks}{line}") });
+    }
+    lines.join("\n")
+}
