@@ -138,15 +138,24 @@ impl Look {
         let empty = Observation { threshold: self.limits.text(), ..Observation::new(key, self.status(), "", at) };
         match &self.seen {
             Ok(verdict) => Observation {
-                summary: verdict.summary.clone(),
+                summary: one_line(&verdict.summary),
                 value: verdict.figure.map(|figure| self.limits.figure(figure)),
                 number: verdict.figure,
                 advice: verdict.advice.clone().filter(|_| verdict.status > Status::Ok),
-                evidence: verdict.evidence.clone(),
+                evidence: verdict.evidence.iter().map(|line| one_line(line)).collect(),
                 ..empty
             },
-            Err(Unseen::NotApplicable(why)) => Observation { summary: why.clone(), ..empty },
-            Err(Unseen::Unknown { why, cure }) => Observation { summary: why.clone(), advice: cure.clone(), ..empty },
+            Err(Unseen::NotApplicable(why)) => Observation { summary: one_line(why), ..empty },
+            Err(Unseen::Unknown { why, cure }) => {
+                Observation { summary: one_line(why), advice: cure.as_deref().map(one_line), ..empty }
+            }
         }
     }
+}
+
+/// Names of objects, roles and applications may hold anything: a line break would forge a line of evidence, an escape
+/// sequence would reach the terminal.
+fn one_line(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
 }

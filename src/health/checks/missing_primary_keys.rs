@@ -18,7 +18,7 @@ pub(super) const CHECK: Check = Check {
 /// Partitions have what their parent has; tables of extensions are theirs.
 const TABLES: &str = "SELECT format('%s.%s', n.nspname, c.relname) AS object, NULL::text AS name,
         format('%s.%s%s', n.nspname, c.relname, CASE WHEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid
-            AND i.indisunique) THEN ', has a unique index' ELSE '' END) AS detail
+            AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL) THEN ', has a unique index' ELSE '' END) AS detail
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT c.relispartition
         AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'

@@ -28,9 +28,9 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
         if view.own.exclude.leaves_out(&name) {
             continue;
         }
-        let file = optional::<String>(row, "sourcefile")?.map(|file| format!(", set in {file}")).unwrap_or_default();
+        let file = optional::<String>(row, "sourcefile")?.map(|file| format!(" (from {file})")).unwrap_or_default();
         let unit = if unit.is_empty() { unit } else { format!(" × {unit}") };
-        evidence.push(format!("{name}: still {setting}{unit} until the restart{file}"));
+        evidence.push(format!("{name}: still {setting}{unit}{file} until the restart"));
     }
     let count = evidence.len() as f64;
     let status = view.own.limits.judge(count);

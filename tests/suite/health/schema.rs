@@ -88,3 +88,23 @@ fn a_trigger_that_is_switched_off_is_found_even_behind_a_foreign_key() {
         "ALTER TABLE p ENABLE TRIGGER guard; ALTER TABLE c ENABLE TRIGGER ALL",
     );
 }
+
+#[test]
+fn a_unique_index_that_cannot_become_the_primary_key_is_not_recommended() {
+    let database = Postgres::shared().database();
+    database.sql(
+        "CREATE TABLE part (id int, gone bool); CREATE UNIQUE INDEX ON part (id) WHERE NOT gone;
+         CREATE TABLE lower_case (name text); CREATE UNIQUE INDEX ON lower_case (lower(name));
+         CREATE TABLE whole (id int); CREATE UNIQUE INDEX ON whole (id)",
+    );
+    let seen = Looks::new("missing_primary_keys", &database.url(), "").finds(Status::Warning);
+    assert_eq!(seen.evidence, ["public.lower_case", "public.part", "public.whole, has a unique index"]);
+}
+
+#[test]
+fn a_name_with_a_line_break_and_an_escape_sequence_stays_one_line() {
+    let database = Postgres::shared().database();
+    database.sql("CREATE TABLE \"a\nforged: \u{1b}[31m%\" (id int)");
+    let seen = Looks::new("missing_primary_keys", &database.url(), "").finds(Status::Warning);
+    assert_eq!(seen.evidence, ["public.a\\nforged: \\u{1b}[31m%"]);
+}

@@ -16,7 +16,7 @@ fn settings_that_wait_for_a_restart_are_named_until_they_are_taken_back() {
         server.sql("postgres", "SELECT pg_reload_conf()");
     };
     set("SET max_connections = 77");
-    watch.comes_to(Status::Warning).says("max_connections: still 100 until the restart");
+    watch.comes_to(Status::Warning).says("max_connections: still 100 (from");
     set("SET max_worker_processes = 17");
     watch.comes_to(Status::Critical);
     // The server keeps the flag of a setting that is merely taken out of the file.
