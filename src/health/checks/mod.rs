@@ -49,6 +49,7 @@ mod sequences;
 mod session;
 mod slow_statements;
 mod sqlite;
+mod statement;
 mod table_activity;
 mod tls_certificate;
 mod transaction_id_age;

@@ -1,8 +1,9 @@
-//! A session of the server, as evidence: who, from where, for how long, and what it waits for. Never its statement, which
-//! may hold people's data.
+//! A session of the server, as evidence: who, from where, for how long, what it waits for, and its statement without the
+//! literals, which may be people's data.
 
 use sqlx::postgres::PgRow;
 
+use super::statement;
 use crate::health::view::{figure, optional};
 use crate::health::{Exclusions, OwnView, Seen, Unseen, Verdict};
 use crate::state::Status;
@@ -16,7 +17,7 @@ macro_rules! sessions {
                 coalesce(host(a.client_addr), 'local') AS client, a.state, a.backend_type IS NULL AS hidden,
                 a.wait_event_type || ':' || a.wait_event AS wait, ",
             $query_id,
-            "::text AS query_id, extract(epoch FROM clock_timestamp() - ",
+            "::text AS query_id, left(a.query, 2000) AS statement, extract(epoch FROM clock_timestamp() - ",
             $seconds,
             ")::float8 AS seconds ",
             $rest
@@ -37,6 +38,8 @@ pub(super) struct Session {
     pub(super) hidden: bool,
     pub(super) wait: Option<String>,
     pub(super) query_id: Option<String>,
+    /// Without literals; empty: hidden, or there was none yet.
+    pub(super) statement: String,
     /// For how long it has been what was asked for.
     pub(super) seconds: Option<f64>,
 }
@@ -44,15 +47,17 @@ pub(super) struct Session {
 impl Session {
     /// From a row of [`sessions!`].
     pub(super) fn read(row: &PgRow) -> Result<Self, Unseen> {
+        let (hidden, text): (bool, Option<String>) = (figure(row, "hidden")?, optional(row, "statement")?);
         Ok(Self {
             pid: figure(row, "pid")?,
             role: figure(row, "role")?,
             application: figure(row, "application")?,
             client: figure(row, "client")?,
             state: optional(row, "state")?,
-            hidden: figure(row, "hidden")?,
+            hidden,
             wait: optional(row, "wait")?,
             query_id: optional(row, "query_id")?,
+            statement: text.filter(|_| !hidden).map(|text| statement::shown(&text)).unwrap_or_default(),
             seconds: optional(row, "seconds")?,
         })
     }
@@ -80,9 +85,13 @@ impl std::fmt::Display for Session {
         if let Some(wait) = &self.wait {
             write!(f, ", waits for {wait}")?;
         }
-        match &self.query_id {
-            Some(id) => write!(f, ", query id {id}"),
-            None => Ok(()),
+        if let Some(id) = &self.query_id {
+            write!(f, ", query id {id}")?;
+        }
+        match (self.statement.as_str(), self.state.as_deref()) {
+            ("", _) => Ok(()),
+            (statement, Some("active")) => write!(f, ": {statement}"),
+            (statement, _) => write!(f, ", last: {statement}"),
         }
     }
 }
@@ -117,7 +126,7 @@ mod tests {
     use super::Session;
 
     #[test]
-    fn a_session_is_described_without_its_statement() {
+    fn a_session_is_described_by_who_it_is_and_what_it_does() {
         let session = Session {
             pid: 12,
             role: "app".to_owned(),
@@ -127,11 +136,14 @@ mod tests {
             hidden: false,
             wait: Some("Lock:relation".to_owned()),
             query_id: Some("77".to_owned()),
+            statement: "SELECT ?".to_owned(),
             seconds: Some(125.0),
         };
-        let text =
-            "pid 12, role app, application web, from 10.0.0.1, active for 2m 5s, waits for Lock:relation, query id 77";
+        let text = "pid 12, role app, application web, from 10.0.0.1, active for 2m 5s, waits for Lock:relation, \
+                    query id 77: SELECT ?";
         assert_eq!(session.to_string(), text);
+        let idle = Session { state: Some("idle in transaction".to_owned()), ..session.clone() };
+        assert!(idle.to_string().ends_with(", query id 77, last: SELECT ?"));
         assert!(!session.ours());
         assert!(Session { application: "caretaker backup 0198".to_owned(), ..session }.ours());
     }

@@ -1,15 +1,13 @@
 //! Statements that take longer than they used to, by pg_stat_statements: the mean since the last look against the mean
 //! of about the last day, which follows slowly, so that what stays slow is told of once and then counts as usual.
 
-mod text;
-
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::PgRow;
 
 use super::listing::few;
-use super::{Check, LookAt};
+use super::{Check, LookAt, statement};
 use crate::config::CheckName;
 use crate::health::view::{figure, optional};
 use crate::health::{OwnView, PostgresView, Seen, Unseen, Verdict};
@@ -115,7 +113,8 @@ async fn evidence(view: &mut PostgresView<'_>, slower: Vec<Slower>) -> Result<Ve
     for row in &view.rows(TEXTS).await? {
         texts.insert(figure::<String>(row, "id")?, optional::<String>(row, "query")?.unwrap_or_default());
     }
-    let text = |id: &str| texts.get(id).map_or_else(|| text::WITHHELD.to_owned(), |query| text::shown(query));
+    let text =
+        |id: &str| texts.get(id).map_or_else(|| "(its text is gone)".to_owned(), |query| statement::shown(query));
     Ok(slower.iter().map(|found| format!("{}: {}", found.line, text(&found.id))).collect())
 }
 

@@ -16,7 +16,7 @@ fn psql(database: &Database, application: &str) -> Psql {
 }
 
 #[test]
-fn a_long_query_is_told_of_by_who_runs_it_and_not_by_its_text() {
+fn a_long_query_is_told_of_by_who_runs_it_and_by_its_text_without_literals() {
     let database = Postgres::shared().database();
     let mut looks = Looks::new("long_queries", &database.url(), SOON);
     looks.finds(Status::Ok);
@@ -25,12 +25,23 @@ fn a_long_query_is_told_of_by_who_runs_it_and_not_by_its_text() {
     let seen = looks.comes_to(Status::Warning);
     let line = &seen.evidence[0];
     assert!(line.contains("role postgres, application web") && line.contains("active for"), "{line}");
-    assert!(line.contains("waits for Timeout:PgSleep") && !format!("{seen:?}").contains("personal"), "{seen:?}");
+    assert!(line.contains("waits for Timeout:PgSleep") && line.ends_with(": SELECT pg_sleep(?), ?;"), "{seen:?}");
+    assert!(!format!("{seen:?}").contains("personal"), "{seen:?}");
     looks.with(NOW).comes_to(Status::Critical);
     looks.with("critical = 0.1\nwarning = 0.1\nexclude = ['web']").finds(Status::Ok);
     database.sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'web'");
     web.ends();
     looks.with(NOW).finds(Status::Ok);
+}
+
+#[test]
+fn a_password_that_is_being_set_is_not_shown() {
+    let database = Postgres::shared().database();
+    let mut looks = Looks::new("long_queries", &database.url(), SOON);
+    let mut web = psql(&database, "web");
+    web.starts("DO $$BEGIN PERFORM pg_sleep(60); EXECUTE 'ALTER ROLE web PASSWORD ''topsecret'''; END$$;");
+    let seen = looks.comes_to(Status::Warning);
+    assert!(seen.evidence[0].ends_with(": DO …") && !format!("{seen:?}").contains("topsecret"), "{seen:?}");
 }
 
 #[test]
@@ -42,7 +53,7 @@ fn an_idle_transaction_is_found_until_it_ends() {
     web.runs("BEGIN; SELECT 'personal';");
     let seen = looks.comes_to(Status::Warning);
     assert!(seen.evidence[0].contains("application web, from local, idle in transaction for"), "{seen:?}");
-    assert!(!format!("{seen:?}").contains("personal"));
+    assert!(seen.evidence[0].contains(", last: SELECT ?;") && !format!("{seen:?}").contains("personal"), "{seen:?}");
     looks.with(NOW).comes_to(Status::Critical);
     web.runs("COMMIT;");
     looks.finds(Status::Ok);
@@ -63,7 +74,7 @@ fn caretakers_own_sessions_are_shown_and_not_judged() {
     let mut locks = Looks::new("locks", &database.url(), "warning = 0.01\ncritical = 0.01");
     let seen = locks.finds(Status::Ok);
     assert_eq!(seen.number, Some(0.0));
-    assert!(seen.evidence[0].starts_with("Caretaker's own, not judged: pid"), "{seen:#?}");
+    assert!(seen.evidence[0].starts_with("Caretaker's own, not judged: blocks: pid"), "{seen:#?}");
     let mut idle = Looks::new("idle_in_transaction", &database.url(), "warning = 0.01\ncritical = 0.01");
     let seen = idle.finds(Status::Ok);
     assert!(seen.evidence[0].starts_with("Caretaker's own, not judged: pid"), "{seen:#?}");
@@ -90,13 +101,14 @@ fn a_wait_for_a_lock_is_shown_as_a_tree_until_it_is_over() {
     waiting("2");
     let seen = looks.comes_to(Status::Warning);
     let tree: Vec<&str> = seen.evidence.iter().map(String::as_str).collect();
-    assert!(tree[0].contains("application head") && tree[0].ends_with(" blocks"), "{tree:#?}");
+    assert!(tree[0].starts_with("blocks: pid") && tree[0].contains("application head"), "{tree:#?}");
+    assert!(tree[0].contains("last: INSERT INTO t VALUES (?);"), "{tree:#?}");
     assert!(
-        tree[1].starts_with("  pid")
+        tree[1].starts_with("  waits")
             && tree[1].contains("middle")
             && tree[1].contains("AccessExclusiveLock on public.t")
     );
-    assert!(tree[2].starts_with("    pid") && tree[2].contains("application last"), "{tree:#?}");
+    assert!(tree[2].starts_with("    waits") && tree[2].contains("application last"), "{tree:#?}");
     looks.with(NOW).comes_to(Status::Critical);
     head.runs("COMMIT;");
     middle.ends();

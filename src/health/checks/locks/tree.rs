@@ -96,17 +96,12 @@ impl Tree {
         let ours = if node.session.ours() { "Caretaker's own, not judged: " } else { "" };
         let by: Vec<String> = node.blockers.iter().map(ToString::to_string).collect();
         match (by.is_empty(), node.waits) {
-            (true, _) => format!("{ours}{} blocks", node.session),
+            (true, _) => format!("{ours}blocks: {}", node.session),
             (false, Some(waits)) => {
-                format!(
-                    "{ours}{}; waits {} for {}, blocked by {}",
-                    node.session,
-                    units::seconds(waits),
-                    node.wanted,
-                    by.join(", ")
-                )
+                let (waits, by) = (units::seconds(waits), by.join(", "));
+                format!("{ours}waits {waits} for {}, blocked by {by}: {}", node.wanted, node.session)
             }
-            (false, None) => format!("{ours}{}; waits for {}, blocked by {}", node.session, node.wanted, by.join(", ")),
+            (false, None) => format!("{ours}waits for {}, blocked by {}: {}", node.wanted, by.join(", "), node.session),
         }
     }
 }
@@ -125,6 +120,7 @@ mod tests {
             hidden: false,
             wait: None,
             query_id: None,
+            statement: String::new(),
             seconds: Some(5.0),
         };
         Node { session, blockers: blockers.to_vec(), wanted: "ShareLock on public.t".to_owned(), waits: Some(2.0) }
@@ -137,9 +133,18 @@ mod tests {
         let indents: Vec<(usize, String)> = tree
             .lines()
             .iter()
-            .map(|line| (line.len() - line.trim_start().len(), line.trim_start().chars().take(5).collect()))
+            .map(|line| {
+                (
+                    line.len() - line.trim_start().len(),
+                    line.trim_start().split(", role").next().unwrap_or("").to_owned(),
+                )
+            })
             .collect();
-        let expected = [(0, "a pre"), (2, "pid 4"), (0, "pid 1"), (2, "pid 2"), (4, "pid 3")]
+        let waits = "waits 2.0s for ShareLock on public.t, blocked by";
+        let (one, two) = (format!("{waits} 1: pid 2"), format!("{waits} 2: pid 3"));
+        let nobody = format!("{waits} 0: pid 4");
+        let prepared = "a prepared transaction blocks (see pg_prepared_xacts)";
+        let expected = [(0, prepared), (2, &nobody), (0, "blocks: pid 1"), (2, &one), (4, &two)]
             .map(|(n, text)| (n, text.to_owned()));
         assert_eq!(indents, expected);
         assert_eq!(tree.waiting().next().map(Node::wanted_object).as_deref(), Some("public.t"));
