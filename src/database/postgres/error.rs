@@ -122,7 +122,7 @@ impl Fault for DatabaseError {
             }
             Kind::AuthenticationFailed(_) | Kind::Password => {
                 "check `password_file`, `credential` or the line in `.pgpass` (mode 0600) for this host, port, \
-                 database and user"
+                 database and user, and that the role exists (CREATE ROLE … LOGIN PASSWORD '…')"
                     .to_owned()
             }
             Kind::NotAllowed(_) => {
@@ -131,12 +131,21 @@ impl Fault for DatabaseError {
                     .to_owned()
             }
             Kind::NoSuchDatabase(_) => "correct the database's name in the url, or create it".to_owned(),
+            Kind::NotReady(_) => "it is starting, stopping, or a standby without `hot_standby = on`: its log says which"
+                .to_owned(),
+            Kind::Tls(why) if why.contains("does not support TLS") => {
+                "set `ssl = on` with a certificate on the server, or `sslmode=prefer` in the url if the way there is safe"
+                    .to_owned()
+            }
             Kind::Tls(_) => "check `sslmode`, and that `sslrootcert` holds the CA which signed the server's \
                              certificate"
                 .to_owned(),
             Kind::PermissionDenied(what) if what.contains(MAY_CREATE) => {
                 "or name a role that may, `postgres://role@host/new_database`, or an empty database that is there already"
                     .to_owned()
+            }
+            Kind::PermissionDenied(what) if what.contains("permission denied for database") => {
+                "GRANT CONNECT ON DATABASE … TO the role, as its owner or a superuser".to_owned()
             }
             Kind::PermissionDenied(_) => {
                 "to read everything, a backup role needs `GRANT pg_read_all_data TO role` (PostgreSQL 14 and newer)"

@@ -119,6 +119,12 @@ impl Fault for SqliteError {
             Kind::Busy(_) => "another process holds a transaction open: look for it with `fuser FILE`".to_owned(),
             Kind::Full => "free space in the staging folder".to_owned(),
             Kind::TargetExists(_) => "name a path where there is nothing yet, or move what is there away".to_owned(),
+            Kind::NotADatabase => {
+                "correct the path in the url, or restore the last backup; encrypted files (SQLCipher) cannot \
+                                   be read"
+                    .to_owned()
+            }
+            Kind::NotAFile(_) => "correct the path in the url: it names the database's file".to_owned(),
             Kind::Empty => "if it is meant to be empty, let the application create its tables first".to_owned(),
             _ => return None,
         })
