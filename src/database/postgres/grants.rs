@@ -52,7 +52,11 @@ const HELD: &str = "SELECT current_user::text, current_database()::text, current
     coalesce((SELECT pg_has_role(oid, 'USAGE') FROM pg_roles WHERE rolname = 'pg_read_all_data'), false),
     (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'S', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-       AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))) = 0";
+       AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))) = 0,
+    (SELECT string_agg(DISTINCT quote_ident(n.nspname), ', ') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'S' AND n.nspname !~ '^pg_'),
+    NOT EXISTS (SELECT FROM pg_class c
+     WHERE CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege(c.oid, 'SELECT, USAGE') END)";
 
 impl Connection {
     /// What our role needs, and what of it it has.
@@ -73,8 +77,12 @@ impl Connection {
                 yes(4),
             ),
         ];
+        if let Ok(Some(schemas)) = row.try_get::<Option<String>, _>(10) {
+            let sql = format!("GRANT SELECT ON ALL SEQUENCES IN SCHEMA {schemas} TO {role};");
+            grants.push(grant(Duty::Monitoring, sql, "to see how full sequences are", yes(11)));
+        }
         let readable = yes(8) || yes(9);
-        let why = "to read every table and sequence (also for the fill of sequences and the bloat estimate)";
+        let why = "to read every table and sequence (also for the bloat estimate)";
         if row.try_get::<i32, _>(2).unwrap_or(0) >= 140_000 {
             grants.push(grant(Duty::Backup, format!("GRANT pg_read_all_data TO {role};"), why, readable));
         } else {
