@@ -123,7 +123,7 @@ impl Look {
     pub fn status(&self) -> Status {
         match &self.seen {
             Ok(verdict) => verdict.status,
-            Err(Unseen::NotApplicable(_)) => Status::NotApplicable,
+            Err(Unseen::NotApplicable { .. }) => Status::NotApplicable,
             Err(Unseen::Unknown { .. }) => Status::Unknown,
         }
     }
@@ -135,6 +135,7 @@ impl Look {
             subject: database.to_owned(),
             name: self.check.name.as_str().to_owned(),
         };
+        let lines = |lines: &[String]| lines.iter().map(|line| one_line(line)).collect();
         let empty = Observation { threshold: self.limits.text(), ..Observation::new(key, self.status(), "", at) };
         match &self.seen {
             Ok(verdict) => Observation {
@@ -142,10 +143,12 @@ impl Look {
                 value: verdict.figure.map(|figure| self.limits.figure(figure)),
                 number: verdict.figure,
                 advice: verdict.advice.clone().filter(|_| verdict.status > Status::Ok),
-                evidence: verdict.evidence.iter().map(|line| one_line(line)).collect(),
+                evidence: lines(&verdict.evidence),
                 ..empty
             },
-            Err(Unseen::NotApplicable(why)) => Observation { summary: one_line(why), ..empty },
+            Err(Unseen::NotApplicable { why, evidence }) => {
+                Observation { summary: one_line(why), evidence: lines(evidence), ..empty }
+            }
             Err(Unseen::Unknown { why, cure }) => {
                 Observation { summary: one_line(why), advice: cure.as_deref().map(one_line), ..empty }
             }

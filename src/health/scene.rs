@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use super::checks::{Check, check};
 use super::round::{Kept, Look, Round, Rounds};
+use super::view::BUSY;
 use super::{Exclusions, Limits, OwnView, PostgresView, Seen, SqliteView, Unseen, Verdict};
 use crate::config::{CheckName, Database, DatabaseKind, SqliteTarget};
 use crate::database::postgres::{Connection, DatabaseError, Identity, Postgres};
@@ -18,6 +19,9 @@ const CHECK_WITHIN: Duration = Duration::from_secs(10);
 
 /// The same for a deep one.
 const DEEP_WITHIN: Duration = Duration::from_secs(1800);
+
+/// How long a usual round may take: one that hangs ends before the next begins. What is left then was not seen.
+const ROUND_WITHIN: Duration = Duration::from_secs(60);
 
 /// How long our own runs may keep a round from its connection.
 const GATE_WITHIN: Duration = Duration::from_secs(5);
@@ -52,7 +56,7 @@ impl<'a> Scene<'a> {
             let mut view = self.own(check);
             let began = Instant::now();
             let seen = within(CHECK_WITHIN, look(&mut view)).await;
-            view.said(*check, seen, began.elapsed(), round);
+            view.said(*check, seen, began.elapsed(), Vec::new(), round);
         }
     }
 
@@ -77,25 +81,42 @@ impl<'a> Scene<'a> {
             Ok(door) => door,
             Err(seen) => {
                 // What lies behind a door that does not open is not looked at, and says nothing.
-                let check = check(CheckName::Connectivity);
-                self.own(&check).said(check, seen, Duration::ZERO, round);
-                return;
+                return self.shut(seen, round);
             }
         };
+        let began = Instant::now();
         for check in checks {
             let Some(look) = check.look.postgres else { continue };
+            if !check.deep && began.elapsed() >= ROUND_WITHIN {
+                let why = format!("not looked at: the {} s of a round were over", ROUND_WITHIN.as_secs());
+                self.own(check).said(*check, Err(Unseen::unknown(why).cure(BUSY)), Duration::ZERO, Vec::new(), round);
+                continue;
+            }
             let look = self.ask(check, look, &mut door, round).await;
             let is_lost = matches!(&look.0, Err(Unseen::Unknown { .. })) && look.1 >= deadline(check);
+            if is_lost && check.name == CheckName::Connectivity {
+                let within = CHECK_WITHIN.as_secs();
+                let why = format!("connected, but a first query was not answered within {within} s");
+                return self.shut(Ok(Verdict::new(Status::Critical, why).advice(BUSY)), round);
+            }
             if is_lost {
                 // The answer may still come, and would be taken for the next question's: a new connection.
                 drop(door);
                 match Door::open(server).await {
                     Ok(new) => door = new,
-                    Err(_) => return,
+                    // It opened before, but the server is not there any more.
+                    Err(seen) => return self.shut(seen, round),
                 }
             }
         }
         door.connection.close().await;
+    }
+
+    /// What the check `connectivity` says in the end, whatever it said before.
+    fn shut(&self, seen: Seen, round: &mut Round) {
+        let check = check(CheckName::Connectivity);
+        round.looks.retain(|look| look.check.name != check.name);
+        self.own(&check).said(check, seen, Duration::ZERO, Vec::new(), round);
     }
 
     async fn ask(
@@ -133,11 +154,11 @@ impl<'a> Scene<'a> {
         for check in checks {
             let Some(look) = check.look.sqlite else { continue };
             let began = Instant::now();
-            let mut view = SqliteView { own: self.own(check), path: &target.path };
+            let mut view = SqliteView { own: self.own(check), path: &target.path, asked: Vec::new() };
             let seen = within(deadline(check), look(&mut view)).await;
             let is_shut = check.name == CheckName::Connectivity
                 && matches!(&seen, Ok(verdict) if verdict.status == Status::Critical && verdict.figure.is_none());
-            view.own.said(*check, seen, began.elapsed(), round);
+            view.own.said(*check, seen, began.elapsed(), view.asked, round);
             if is_shut {
                 // As behind a server's door that does not open.
                 return;
@@ -151,7 +172,7 @@ fn deadline(check: &Check) -> Duration {
 }
 
 async fn within(deadline: Duration, looking: impl Future<Output = Seen>) -> Seen {
-    let late = || Unseen::unknown(format!("no answer within {} s", deadline.as_secs()));
+    let late = || Unseen::unknown(format!("no answer within {} s", deadline.as_secs())).cure(BUSY);
     timeout(deadline, looking).await.unwrap_or_else(|_| Err(late()))
 }
 
@@ -190,8 +211,8 @@ impl Door {
 
 impl OwnView<'_> {
     /// Gives the round what a check said with this view.
-    fn said(self, check: Check, seen: Seen, took: Duration, round: &mut Round) {
+    fn said(self, check: Check, seen: Seen, took: Duration, sql: Vec<String>, round: &mut Round) {
         let kept = Kept { fresh: self.fresh, latest: self.latest };
-        round.take(Look { check, limits: self.limits, seen, took, sql: Vec::new() }, kept);
+        round.take(Look { check, limits: self.limits, seen, took, sql }, kept);
     }
 }

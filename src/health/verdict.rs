@@ -51,7 +51,12 @@ impl Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unseen {
     /// There is nothing to look at; counts for nothing.
-    NotApplicable(String),
+    NotApplicable {
+        /// Why.
+        why: String,
+        /// What was seen all the same, line by line.
+        evidence: Vec<String>,
+    },
     /// It could not be seen: no permission, no answer in time, NULL where a figure should be.
     Unknown {
         /// Why.
@@ -64,7 +69,7 @@ pub enum Unseen {
 impl Unseen {
     /// Nothing to look at.
     pub fn not_applicable(why: impl Into<String>) -> Self {
-        Self::NotApplicable(why.into())
+        Self::NotApplicable { why: why.into(), evidence: Vec::new() }
     }
 
     /// Could not be seen.
@@ -82,11 +87,19 @@ impl Unseen {
         }
     }
 
+    /// With what was seen although there is nothing to judge yet.
+    pub fn evidence(self, lines: Vec<String>) -> Self {
+        match self {
+            Self::NotApplicable { why, .. } => Self::NotApplicable { why, evidence: lines },
+            other @ Self::Unknown { .. } => other,
+        }
+    }
+
     /// With what would cure it.
     pub fn cure(self, cure: impl Into<String>) -> Self {
         match self {
             Self::Unknown { why, .. } => Self::Unknown { why, cure: Some(cure.into()) },
-            other => other,
+            other @ Self::NotApplicable { .. } => other,
         }
     }
 }

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use super::{Exclusions, Limits, Unseen};
 use crate::config::{Config, Database, HealthJob};
-use crate::database::postgres::{Endpoint, Identifier, Identity};
+use crate::database::postgres::{Endpoint, Identity};
 use crate::state::{Sample, State};
 
 /// What every check is given.
@@ -54,6 +54,8 @@ pub struct SqliteView<'a> {
     pub own: OwnView<'a>,
     /// The file.
     pub path: &'a Path,
+    /// The statements that were sent.
+    pub(super) asked: Vec<String>,
 }
 
 /// How far a counter has come between two looks.
@@ -123,6 +125,13 @@ impl OwnView<'_> {
     }
 }
 
+impl SqliteView<'_> {
+    /// Notes statements, to be shown with `--detailed`.
+    pub(super) fn asks(&mut self, statements: &[&str]) {
+        self.asked.extend(statements.iter().map(|sql| (*sql).to_owned()));
+    }
+}
+
 impl PostgresView<'_> {
     /// Sets the session's limits.
     pub(super) async fn settle(&mut self, manners: &'static str) -> Result<(), Unseen> {
@@ -140,15 +149,20 @@ impl PostgresView<'_> {
 
     /// Asks the server about one object; the error is the server's own, for its SQLSTATE.
     pub async fn about(&mut self, sql: &'static str, object: sqlx::postgres::types::Oid) -> Result<PgRow, sqlx::Error> {
-        if self.asked.last().is_none_or(|last| last != sql) {
+        self.noted(sql);
+        sqlx::query(sql).bind(object).fetch_one(&mut *self.connection).await
+    }
+
+    /// A statement that is sent again and again is shown once.
+    fn noted(&mut self, sql: &str) {
+        if !self.asked.iter().any(|asked| asked == sql) {
             self.asked.push(sql.to_owned());
         }
-        sqlx::query(sql).bind(object).fetch_one(&mut *self.connection).await
     }
 
     /// Asks the server in a single round trip and throws the answer away.
     pub async fn round_trip(&mut self, sql: &'static str) -> Result<(), Unseen> {
-        self.asked.push(sql.to_owned());
+        self.noted(sql);
         let done = sqlx::raw_sql(sql).execute(&mut *self.connection).await;
         done.map(|_| ()).map_err(|error| unseen(&error))
     }
@@ -157,13 +171,6 @@ impl PostgresView<'_> {
     pub async fn rows(&mut self, sql: &'static str) -> Result<Vec<PgRow>, Unseen> {
         self.asked.push(sql.to_owned());
         sqlx::query(sql).persistent(false).fetch_all(&mut *self.connection).await.map_err(|error| unseen(&error))
-    }
-
-    /// The GRANT that would cure a blindness, for the role that we are: `GRANT pg_monitor TO "caretaker"`.
-    pub fn grant(&self, what: &str) -> String {
-        let role =
-            Identifier::new(&self.server.user).map_or_else(|_| self.server.user.clone(), |role| role.to_string());
-        format!("GRANT {what} TO {role}")
     }
 
     /// Whether our role has the privileges of a predefined one; a superuser has all.
@@ -205,14 +212,26 @@ where
     row.try_get::<Option<T>, _>(column).map_err(|error| unseen(&error))
 }
 
+/// What cures a question that took too long.
+pub(super) const BUSY: &str = "see what keeps the server busy (checks long_queries and locks, its processor and disk); a \
+                               check that is too much for it is switched off with `disabled = true` in its table";
+
+const LOCKED: &str = "see who holds the lock (check locks), most likely a schema change; the next look tries again";
+
+/// Every column of a row, for statements that make text of each.
+pub fn texts(row: &PgRow) -> Result<Vec<Option<String>>, Unseen> {
+    use sqlx::Row as _;
+    (0..row.len()).map(|column| row.try_get::<Option<String>, _>(column).map_err(|error| unseen(&error))).collect()
+}
+
 /// SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 pub(super) fn unseen(error: &sqlx::Error) -> Unseen {
     let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
     let why = error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
     match code.as_str() {
         "42501" => Unseen::unknown(why).cure(super::checks::MONITOR),
-        "57014" => Unseen::unknown("the server did not answer within the statement timeout"),
-        "55P03" => Unseen::unknown("a lock was in the way for longer than the lock timeout"),
+        "57014" => Unseen::unknown("the server did not answer within the statement timeout").cure(BUSY),
+        "55P03" => Unseen::unknown("a lock was in the way for longer than the lock timeout").cure(LOCKED),
         _ => Unseen::unknown(why),
     }
 }

@@ -10,6 +10,7 @@ mod counters;
 mod coverage;
 mod damage;
 mod disk;
+mod hang;
 mod indexes;
 mod job;
 mod looks;

@@ -25,6 +25,7 @@ pub(super) fn list(scene: &Scene<'_>) -> Exit {
             if check.deep { "deep".to_owned() } else { String::new() },
             limits.text().unwrap_or_default(),
             check.about.to_owned(),
+            check.source.to_owned(),
         ]);
         listed.push(json!({
             "check": name.as_str(),
@@ -36,7 +37,7 @@ pub(super) fn list(scene: &Scene<'_>) -> Exit {
             "source": check.source,
         }));
     }
-    scene.output.table(&["check", "of", "", "default threshold", "what"], rows);
+    scene.output.table(&["check", "of", "", "default threshold", "what", "why there"], rows);
     scene.output.json(&listed);
     Exit::Done
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Last;
 use crate::cli::output::{Output, age};
-use crate::health::{Look, Round};
+use crate::health::{Look, Round, Verdict};
 use crate::state::Status;
 
 /// How many lines of evidence are shown of each check.
@@ -63,8 +63,9 @@ fn details(look: &Look, round: &Round, last: &Last, output: &Output) {
     output.line(format!("{}  {}{since}  ({})", look.check.name, word(look.status(), output), look.check.about));
     output.line(format!("  {}", observation.summary));
     if let Some(threshold) = &observation.threshold {
-        let value = observation.value.as_deref().unwrap_or("not seen");
-        output.line(format!("  value {value}; {threshold}"));
+        let value = observation.value.map(|value| format!("value {value}; ")).unwrap_or_default();
+        output.line(format!("  {value}{threshold}"));
+        output.line(format!("  why there: {}", look.check.source));
     }
     for line in observation.evidence.iter().take(EVIDENCE) {
         output.line(format!("    {line}"));
@@ -72,8 +73,10 @@ fn details(look: &Look, round: &Round, last: &Last, output: &Output) {
     if observation.evidence.len() > EVIDENCE {
         output.line(format!("    and {} more", observation.evidence.len() - EVIDENCE));
     }
-    if let Some(advice) = &observation.advice {
-        output.line(format!("  advice: {advice}"));
+    match (&observation.advice, &look.seen) {
+        (Some(advice), _) => output.line(format!("  advice: {advice}")),
+        (None, Ok(Verdict { advice: Some(advice), .. })) => output.line(format!("  advice, were it not OK: {advice}")),
+        _ => {}
     }
     for sql in &look.sql {
         let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -103,6 +106,7 @@ fn as_json(round: &Round, last: &Last) -> Value {
                 "summary": observation.summary,
                 "value": observation.value,
                 "number": observation.number,
+                "source": look.check.source,
                 "warning": look.limits.warning,
                 "critical": look.limits.critical,
                 "since": known.map(|known| known.since),

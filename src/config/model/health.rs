@@ -180,7 +180,7 @@ checks! {
     ChecksumFailures = "checksum_failures", Count, High;
     /// Triggers that are switched off.
     DisabledTriggers = "disabled_triggers", Count, High;
-    /// Indexes that amcheck finds broken.
+    /// Tables and indexes that amcheck finds damaged.
     Amcheck = "amcheck", Count, High;
     /// Indexes that are invalid, and not being built.
     InvalidIndexes = "invalid_indexes", Count, High;
@@ -218,6 +218,8 @@ checks! {
     PendingRestart = "pending_restart", Count, High;
     /// Time until the server's version is no longer supported.
     Versions = "versions", Seconds, Low;
+    /// Extensions in an older version than the server's files, or whose files are gone.
+    Extensions = "extensions", Count, High;
     /// Time until the server's certificate ends.
     TlsCertificate = "tls_certificate", Seconds, Low;
     /// Migrations that are not applied, or have failed.

@@ -65,11 +65,21 @@ pub enum Kind {
     ForeignKeys,
 }
 
+impl Kind {
+    /// What is asked.
+    pub fn statement(self) -> &'static str {
+        match self {
+            Self::Integrity => "PRAGMA integrity_check(100)",
+            Self::ForeignKeys => "PRAGMA foreign_key_check",
+        }
+    }
+}
+
 /// One kind alone.
 pub(super) fn run_one(copy: &SqliteCopy, kind: Kind) -> Result<CheckReport, SqliteError> {
     let mut report = CheckReport::default();
     match kind {
-        Kind::Integrity => structure(copy, "PRAGMA integrity_check(100)")
+        Kind::Integrity => structure(copy, kind.statement())
             .or_else(|error| as_finding(copy, &error))
             .map(|texts| report.add("integrity_check", texts))?,
         Kind::ForeignKeys => foreign_keys(copy, &mut report)

@@ -27,6 +27,17 @@ pub struct Figures {
     pub took: Duration,
 }
 
+impl Figures {
+    /// What is asked for them.
+    pub const STATEMENTS: [&str; 5] = [
+        "PRAGMA journal_mode",
+        "SELECT count(*) FROM sqlite_schema",
+        "PRAGMA page_size",
+        "PRAGMA page_count",
+        "PRAGMA freelist_count",
+    ];
+}
+
 /// Opens the database, reads its figures, and closes it. Waits for others' locks no longer than `wait`.
 ///
 /// # Errors
@@ -53,6 +64,30 @@ pub async fn figures(path: &Path, wait: Duration) -> Result<Figures, SqliteError
             wal_bytes,
             took,
         })
+    })
+    .await
+}
+
+/// Rows of one of the application's tables, cell by cell as text, which the statement has to make of them; `None`: there
+/// is no such table.
+pub async fn table_rows(
+    path: &Path,
+    table: &'static str,
+    sql: &'static str,
+    wait: Duration,
+) -> Result<Option<Vec<Vec<Option<String>>>>, SqliteError> {
+    let owned = path.to_owned();
+    blocking(path, "look at", move || {
+        let source = source::open_within(&owned, wait)?;
+        let failed = |error: rusqlite::Error| SqliteError::sqlite(&owned, "look at", &error);
+        let exists = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)";
+        if !source.connection.query_row(exists, [table], |row| row.get(0)).map_err(failed)? {
+            return Ok(None);
+        }
+        let mut statement = source.connection.prepare(sql).map_err(failed)?;
+        let columns = statement.column_count();
+        let rows = statement.query_map([], |row| (0..columns).map(|column| row.get(column)).collect());
+        rows.and_then(Iterator::collect).map(Some).map_err(failed)
     })
     .await
 }

@@ -61,7 +61,7 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
         (1, archived.or(ago("counted")?).unwrap_or(f64::INFINITY))
     } else {
         let why = "the folder of segments that wait to be archived is hidden from this role";
-        return Err(Unseen::unknown(why).cure(view.grant("pg_monitor")));
+        return Err(Unseen::unknown(why).cure(super::MONITOR));
     };
     let status = view.own.limits.judge(oldest);
     let waits = format!("the oldest of {segments} waiting segments waits for {}", crate::units::seconds(oldest));

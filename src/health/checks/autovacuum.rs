@@ -70,7 +70,13 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
     let (share, summary) = match worst {
         Some((share, name)) => (
             share,
-            format!("{behind} tables have more dead rows than autovacuum leaves; of {name} it is {}", units(share)),
+            match behind {
+                1 => format!("{name} has more dead rows than autovacuum leaves: {}", units(share)),
+                _ => format!(
+                    "{behind} tables have more dead rows than autovacuum leaves; of {name} it is {}",
+                    units(share)
+                ),
+            },
         ),
         None => (0.0, "autovacuum keeps up".to_owned()),
     };

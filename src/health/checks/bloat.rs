@@ -87,7 +87,7 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
         let name: String = figure(first, "name")?;
         let why = format!("the statistics of {} tables are hidden from this role, {name} among them", hidden.len());
         let what = if view.server.major >= 14 { "pg_read_all_data".to_owned() } else { format!("SELECT ON {name}") };
-        return Err(Unseen::unknown(why).cure(view.grant(&what)));
+        return Err(Unseen::unknown(why).cure(super::grant(&what)));
     }
     let line = |share: f64, wasted: f64, name: &str| {
         format!("{name}: about {} of it, {}", crate::units::share(share), crate::units::bytes(wasted))

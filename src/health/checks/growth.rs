@@ -2,10 +2,10 @@
 
 use jiff::SignedDuration;
 
-use super::{Check, LookAt, growth_sqlite};
+use super::{Check, LookAt, sqlite};
 use crate::config::CheckName;
 use crate::health::view::figure;
-use crate::health::{OwnView, PostgresView, Seen, Unseen, Verdict};
+use crate::health::{OwnView, PostgresView, Seen, SqliteView, Unseen, Verdict};
 use crate::units;
 
 pub(super) const CHECK: Check = Check {
@@ -17,13 +17,13 @@ pub(super) const CHECK: Check = Check {
     source: "at 20 % a day a database doubles within four days; steady growth is what disk_full_in is for",
     look: LookAt {
         postgres: Some(|view| Box::pin(look(view))),
-        sqlite: Some(|view| Box::pin(growth_sqlite::look(view))),
+        sqlite: Some(|view| Box::pin(look_sqlite(view))),
         own: None,
     },
 };
 
 /// What is kept of each look: the database's size in bytes.
-pub(super) const METRIC: &str = "database_bytes";
+const METRIC: &str = "database_bytes";
 
 /// Less than this in a day is no concern, however small the database.
 const FLOOR: f64 = 64.0 * 1024.0 * 1024.0;
@@ -40,6 +40,7 @@ const SIZE: &str = "SELECT pg_database_size(current_database()) AS bytes";
 /// figures only, or by their rows where the planner has none yet.
 const TABLES: &str = "SELECT format('%s.%s', n.nspname, t.relname) AS name, pg_total_relation_size(t.oid) AS bytes
     FROM (SELECT c.oid, c.relname, c.relnamespace FROM pg_class c WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
+            AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
         ORDER BY greatest(c.relpages, pg_stat_get_live_tuples(c.oid) / 100) DESC LIMIT 40) t
     JOIN pg_namespace n ON n.oid = t.relnamespace WHERE n.nspname !~ '^pg_' ORDER BY 2 DESC LIMIT 10";
 
@@ -55,12 +56,23 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
     judge(&mut view.own, size, evidence).await
 }
 
+/// The bytes of a file that hold something, so that a VACUUM or free pages do not look like shrinking and growing.
+#[allow(clippy::cast_precision_loss, reason = "bytes of a file are below 2^53")]
+async fn look_sqlite(view: &mut SqliteView<'_>) -> Seen {
+    let found = sqlite::look(view).await?;
+    let bytes = |pages: u64| (pages * found.page_size) as f64;
+    let evidence =
+        format!("{}, {} of it free pages", units::bytes(bytes(found.pages)), units::bytes(bytes(found.free_pages)));
+    judge(&mut view.own, bytes(found.pages.saturating_sub(found.free_pages)), vec![evidence]).await
+}
+
 /// Keeps a size, and compares it with that of about a day ago.
-pub(super) async fn judge(view: &mut OwnView<'_>, size: f64, evidence: Vec<String>) -> Seen {
+async fn judge(view: &mut OwnView<'_>, size: f64, evidence: Vec<String>) -> Seen {
     let kept = view.kept(METRIC, view.now - OLDEST).await?;
     view.keep(METRIC, "", size);
     let Some(then) = kept.iter().rfind(|sample| view.now.duration_since(sample.at) >= ABOUT_A_DAY) else {
-        return Err(Unseen::not_applicable(format!("{} large; its growth shows after a day", units::bytes(size))));
+        let why = format!("{} large; its growth shows after a day", units::bytes(size));
+        return Err(Unseen::not_applicable(why).evidence(evidence));
     };
     let days = view.now.duration_since(then.at).as_secs_f64() / 86_400.0;
     let a_day = (size - then.value) / days;

@@ -3,7 +3,7 @@
 use super::sqlite::{WAIT, unseen};
 use super::{Check, LookAt};
 use crate::config::CheckName;
-use crate::database::sqlite::{SqliteErrorKind, figures};
+use crate::database::sqlite::{Figures, SqliteErrorKind, figures};
 use crate::health::{Seen, SqliteView, Verdict};
 
 pub(super) const CHECK: Check = Check {
@@ -17,6 +17,7 @@ pub(super) const CHECK: Check = Check {
 };
 
 async fn look(view: &mut SqliteView<'_>) -> Seen {
+    view.asks(&Figures::STATEMENTS);
     let (waited, summary) = match figures(view.path, WAIT).await {
         Ok(found) => {
             let waited = found.took.as_secs_f64();

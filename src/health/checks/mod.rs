@@ -17,10 +17,10 @@ mod disk_free;
 mod disk_full_in;
 mod duplicate_indexes;
 mod end_of_life;
+mod extensions;
 mod foreign_keys;
 mod freelist;
 mod growth;
-mod growth_sqlite;
 mod idle_in_transaction;
 mod integrity;
 mod invalid_indexes;
@@ -71,6 +71,11 @@ use crate::config::CheckName;
 /// role that Caretaker connects as.
 /// <https://www.postgresql.org/docs/current/predefined-roles.html>
 pub const MONITOR: &str = "GRANT pg_monitor TO CURRENT_USER, as a superuser: `caretaker database grants` prints it";
+
+/// A smaller privilege that cures a blindness, in the same way.
+fn grant(what: &str) -> String {
+    format!("GRANT {what} TO CURRENT_USER")
+}
 
 /// A check's look at something, in the future.
 pub type Looking<'v> = Pin<Box<dyn Future<Output = Seen> + Send + 'v>>;
@@ -142,6 +147,7 @@ pub fn check(name: CheckName) -> Check {
         CheckName::PreparedTransactions => prepared_transactions::CHECK,
         CheckName::PendingRestart => pending_restart::CHECK,
         CheckName::Versions => versions::CHECK,
+        CheckName::Extensions => extensions::CHECK,
         CheckName::TlsCertificate => tls_certificate::CHECK,
         CheckName::Migrations => migrations::CHECK,
         CheckName::Rollbacks => rollbacks::CHECK,

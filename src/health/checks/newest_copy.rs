@@ -30,6 +30,7 @@ pub(super) struct Words {
 
 /// Examines the copy, or the file.
 pub(super) async fn examine(view: &mut SqliteView<'_>, kind: Kind, words: &'static Words) -> Seen {
+    view.asks(&[kind.statement()]);
     let cancel = CancellationToken::new();
     let (report, at) = match unpack(view, &cancel).await {
         Ok((copy, id)) => {

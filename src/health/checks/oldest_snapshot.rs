@@ -66,7 +66,7 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
     let status = view.own.limits.judge(behind as f64);
     if status == Status::Ok && !view.has_role("pg_read_all_stats").await? {
         let why = "the snapshots of other roles' sessions are hidden from this role";
-        return Err(Unseen::unknown(why).cure(view.grant("pg_monitor")));
+        return Err(Unseen::unknown(why).cure(super::MONITOR));
     }
     #[allow(clippy::cast_precision_loss, reason = "below 2^32")]
     let verdict = Verdict::new(status, summary).figure(behind as f64).evidence(evidence);

@@ -37,7 +37,7 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
     // Some settings' rows, shared_preload_libraries among them, are left out of the view for others.
     if status == Status::Ok && !view.has_role("pg_read_all_settings").await? {
         let why = "some settings are hidden from this role, and may be among those that wait";
-        return Err(Unseen::unknown(why).cure(view.grant("pg_monitor")));
+        return Err(Unseen::unknown(why).cure(super::MONITOR));
     }
     let summary = match evidence.len() {
         0 => "no setting waits for a restart".to_owned(),

@@ -43,7 +43,11 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
     let Some(over) = over else {
         return Err(Unseen::not_applicable("the first look at these counters: there is nothing to compare them with"));
     };
-    let summary = format!("{count} queries were cancelled within {}", crate::units::seconds(over.as_secs_f64()));
+    let summary = format!(
+        "{} cancelled within {}",
+        crate::units::many(count, "query was", "queries were"),
+        crate::units::seconds(over.as_secs_f64())
+    );
     Ok(Verdict::new(view.own.limits.judge(count), summary).figure(count).evidence(evidence).advice(
         "raise max_standby_streaming_delay, or set hot_standby_feedback = on and accept that the primary keeps dead rows \
          for longer",

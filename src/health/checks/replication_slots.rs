@@ -62,7 +62,7 @@ impl Slot {
         let trouble = match (optional::<String>(row, "reason")?, status.as_deref()) {
             (Some(reason), _) => critical(&format!("invalidated ({reason}): what used it must be made anew")),
             _ if conflicting => critical("invalidated by a conflict with recovery"),
-            (_, Some("lost")) => critical("its WAL is gone: what used it must be made anew"),
+            (_, Some("lost")) => critical("its WAL is gone: drop it, and make anew what used it"),
             (_, Some("unreserved")) => critical("about to lose its WAL"),
             // Never used, it holds nothing: wal_status is NULL until WAL is reserved.
             _ if !active && !synced => Some((Status::Warning, "nobody uses it".to_owned())),
@@ -103,7 +103,11 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
     let status = worst.map_or(judged, |(status, ..)| status.max(judged));
     let summary = match worst {
         Some((_, name, why)) => format!("{name}: {why}; {} held back at most", units::bytes(most)),
-        None => format!("{} slots, {} held back at most", slots.len(), units::bytes(most)),
+        None => {
+            #[allow(clippy::cast_precision_loss, reason = "a few slots")]
+            let slots = units::many(slots.len() as f64, "slot", "slots");
+            format!("{slots}, {} held back at most", units::bytes(most))
+        }
     };
     Ok(Verdict::new(status, summary).figure(most).evidence(slots.iter().map(ToString::to_string)).advice(
         "bring its consumer back, or drop the slot (`SELECT pg_drop_replication_slot('…')`) if there is none any more; \

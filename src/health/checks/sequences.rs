@@ -83,12 +83,7 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
     let status = view.own.limits.judge(share);
     if status == Status::Ok && !hidden.is_empty() {
         let why = format!("{} of {all} sequences are hidden from this role, {} among them", hidden.len(), hidden[0]);
-        let what = if view.server.major >= 14 {
-            "pg_read_all_data".to_owned()
-        } else {
-            format!("SELECT ON SEQUENCE {}", hidden.join(", "))
-        };
-        return Err(Unseen::unknown(why).cure(view.grant(&what)));
+        return Err(Unseen::unknown(why).cure(super::grant(&format!("SELECT ON SEQUENCE {}", hidden.join(", ")))));
     }
     let summary = found
         .first()

@@ -31,6 +31,9 @@ const STATEMENTS: &str =
     FROM pg_stat_statements(false) WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
     GROUP BY queryid ORDER BY 3 DESC LIMIT 200";
 
+/// How many of them are shown while none is slower than usual.
+const COSTLIEST: usize = 5;
+
 /// Asked for only when there is something to show.
 const TEXTS: &str = "SELECT queryid::text AS id, min(query) AS query FROM pg_stat_statements(true)
     WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND queryid IS NOT NULL GROUP BY 1";
@@ -91,7 +94,8 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
         return Err(Unseen::unknown("statements of other roles are hidden from this one").cure(super::MONITOR));
     }
     if compared == 0 {
-        return Err(Unseen::not_applicable("no statement was called often enough to be compared with what is usual"));
+        let why = "no statement was called often enough to be compared with what is usual";
+        return Err(Unseen::not_applicable(why).evidence(with_texts(view, costliest(&rows)?).await?));
     }
     let worst = slower.first().map_or(1.0, |found| found.factor);
     let summary = match slower.len() {
@@ -99,14 +103,32 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
         1 => format!("1 statement takes {} times as long as usual", units::count(worst)),
         several => format!("{several} statements take up to {} times as long as usual", units::count(worst)),
     };
-    let lines = evidence(view, slower).await?;
+    let lines =
+        if slower.is_empty() { costliest(&rows)? } else { slower.into_iter().map(|s| (s.id, s.line)).collect() };
+    let lines = with_texts(view, lines).await?;
     Ok(Verdict::new(view.own.limits.judge(worst), summary).figure(worst).evidence(few(lines)).advice(
         "EXPLAIN (ANALYZE, BUFFERS) it: stale statistics (ANALYZE), a missing index, a table that has grown, locks",
     ))
 }
 
-async fn evidence(view: &mut PostgresView<'_>, slower: Vec<Slower>) -> Result<Vec<String>, Unseen> {
-    if slower.is_empty() {
+/// The statements that took the most time since the counters began, by query id.
+fn costliest(rows: &[PgRow]) -> Result<Vec<(String, String)>, Unseen> {
+    let mut lines = Vec::new();
+    for row in rows {
+        let Some(id) = optional::<String>(row, "id")? else { continue };
+        let (calls, seconds): (f64, f64) = (figure(row, "calls")?, figure(row, "seconds")?);
+        let (calls, all) = (units::many(calls, "call", "calls"), units::seconds(seconds));
+        lines.push((id.clone(), format!("query id {id}: {calls}, {all} together")));
+        if lines.len() == COSTLIEST {
+            break;
+        }
+    }
+    Ok(lines)
+}
+
+/// Lines about statements, each with its statement's text.
+async fn with_texts(view: &mut PostgresView<'_>, lines: Vec<(String, String)>) -> Result<Vec<String>, Unseen> {
+    if lines.is_empty() {
         return Ok(Vec::new());
     }
     let mut texts = BTreeMap::new();
@@ -115,7 +137,7 @@ async fn evidence(view: &mut PostgresView<'_>, slower: Vec<Slower>) -> Result<Ve
     }
     let text =
         |id: &str| texts.get(id).map_or_else(|| "(its text is gone)".to_owned(), |query| statement::shown(query));
-    Ok(slower.iter().map(|found| format!("{}: {}", found.line, text(&found.id))).collect())
+    Ok(lines.iter().map(|(id, line)| format!("{line}: {}", text(id))).collect())
 }
 
 /// What earlier looks kept of each statement.

@@ -11,7 +11,8 @@ use crate::state::Status;
 pub(super) const WAIT: Duration = Duration::from_secs(6);
 
 /// The figures of the file, for checks that cannot look without them.
-pub(super) async fn look(view: &SqliteView<'_>) -> Result<Figures, Unseen> {
+pub(super) async fn look(view: &mut SqliteView<'_>) -> Result<Figures, Unseen> {
+    view.asks(&Figures::STATEMENTS);
     figures(view.path, WAIT).await.map_err(|error| unseen(&error))
 }
 
@@ -25,6 +26,7 @@ pub(super) fn unseen(error: &SqliteError) -> Unseen {
 
 /// Opening and a first query. What cannot be opened has no figure, and nothing behind it is looked at.
 pub(super) async fn opening(view: &mut SqliteView<'_>) -> Seen {
+    view.asks(&Figures::STATEMENTS);
     match figures(view.path, WAIT).await {
         Ok(found) => {
             let took = found.took.as_secs_f64();

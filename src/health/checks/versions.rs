@@ -1,10 +1,9 @@
-//! How long the server's major version is still looked after by its makers, and extensions that lag behind their files.
+//! How long the server's major version is still looked after by its makers.
 
 use jiff::civil::Date;
 
 use super::{Check, LookAt, end_of_life};
 use crate::config::CheckName;
-use crate::health::view::figure;
 use crate::health::{PostgresView, Seen, Verdict};
 
 pub(super) const CHECK: Check = Check {
@@ -17,22 +16,7 @@ pub(super) const CHECK: Check = Check {
     look: LookAt { postgres: Some(|view| Box::pin(look(view))), sqlite: None, own: None },
 };
 
-/// Installed in this database in another version than the one its files would install.
-const EXTENSIONS: &str = "SELECT e.extname::text AS name, e.extversion AS installed, a.default_version AS available
-    FROM pg_extension e LEFT JOIN pg_available_extensions a ON a.name = e.extname ORDER BY 1";
-
 async fn look(view: &mut PostgresView<'_>) -> Seen {
-    let mut evidence = vec![format!("PostgreSQL {}", view.server.version)];
-    for row in &view.rows(EXTENSIONS).await? {
-        let (name, installed): (String, String) = (figure(row, "name")?, figure(row, "installed")?);
-        evidence.push(match crate::health::view::optional::<String>(row, "available")? {
-            Some(available) if available == installed => format!("extension {name} {installed}"),
-            Some(available) => format!(
-                "extension {name} {installed}, while the server's files are of {available}: ALTER EXTENSION {name} UPDATE"
-            ),
-            None => format!("extension {name} {installed}, whose files are gone from the server"),
-        });
-    }
     let major = view.server.major;
     let (end, is_known) = end_of_life::of_postgres(major);
     let left = seconds_until(end, view.own.now);
@@ -45,7 +29,7 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
     };
     Ok(Verdict::new(view.own.limits.judge(left), summary)
         .figure(left)
-        .evidence(evidence)
+        .evidence([format!("PostgreSQL {}", view.server.version)])
         .advice(format!("plan the upgrade to a newer major version; {} has the dates", end_of_life::SOURCE)))
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::{Child, Stdio};
 
-use crate::support::{Database, Postgres, Sandbox, patient, unique, until};
+use crate::support::{Database, OwnPostgres, Postgres, Sandbox, patient, sqlite_url, unique, until};
 
 fn cared_for(database: &Database) -> Sandbox {
     let sandbox = Sandbox::new();
@@ -33,7 +33,40 @@ fn a_line_for_each_check_says_value_and_threshold() {
 fn detailed_says_what_was_seen_and_asked_when_all_is_well_too() {
     let database = Postgres::shared().database();
     let sandbox = cared_for(&database);
-    sandbox.caretaker(&["health", "app", "--detailed"]).says("SQL: SELECT").says("× ").says("looked for");
+    database.sql("CREATE TABLE note AS SELECT generate_series(1, 9)");
+    let said = sandbox.caretaker(&["health", "app", "--detailed"]).says("SQL: SELECT").says("× ").says("looked for");
+    // Where the thresholds come from, what would be to do, and sizes on the first day too.
+    said.says("why there: check_postgres (query_time)")
+        .says("advice, were it not OK: see whether it waits")
+        .says("public.note: 8.00 KiB");
+    sandbox.caretaker(&["health", "--checks"]).says("check_postgres (query_time)");
+}
+
+#[test]
+fn detailed_says_what_a_sqlite_file_was_asked() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.sqlite("notes.db", 10);
+    sandbox.configure(&format!("[databases.app]\nurl = '{}'\n", sqlite_url(&path)));
+    let said = sandbox.caretaker(&["health", "app", "--detailed", "--deep"]);
+    said.says("SQL: PRAGMA freelist_count")
+        .says("SQL: PRAGMA integrity_check(100)")
+        .says("SQL: PRAGMA foreign_key_check");
+}
+
+#[test]
+fn a_refusal_says_what_would_let_caretaker_in() {
+    let server = OwnPostgres::start();
+    server.sql("postgres", "CREATE ROLE stranger LOGIN PASSWORD 'x'; REVOKE CONNECT ON DATABASE postgres FROM PUBLIC");
+    let sandbox = Sandbox::new();
+    let detailed = |url: &str| {
+        sandbox.configure(&format!("[databases.app]\nurl = '{url}'\n"));
+        sandbox.caretaker(&["health", "app", "--detailed"]).exits(5)
+    };
+    detailed(&server.url_as("stranger", Some("x"), "postgres")).says("advice: GRANT CONNECT ON DATABASE");
+    detailed(&format!("{}?sslmode=require", server.url("postgres"))).says("advice: set `ssl = on`");
+    detailed(&server.url_as("nobody", Some("x"), "postgres")).says("that the role exists (CREATE ROLE");
+    std::fs::write(sandbox.path("text.db"), "not a database, though it is long enough to be one").unwrap();
+    detailed(&sqlite_url(&sandbox.path("text.db"))).says("advice: correct the path in the url, or restore");
 }
 
 #[test]
@@ -88,7 +121,7 @@ fn a_wrong_check_and_wrong_thresholds_are_told_where_they_stand() {
 fn a_role_is_told_what_it_lacks_and_has_it_after_the_statements_it_was_given() {
     let database = Postgres::shared().database();
     let role = unique("role");
-    database.sql(&format!("CREATE TABLE note (id int); CREATE ROLE \"{role}\" LOGIN PASSWORD 'open-sesame'"));
+    database.sql(&format!("CREATE TABLE note (id serial); CREATE ROLE \"{role}\" LOGIN PASSWORD 'open-sesame'"));
     let sandbox = Sandbox::new();
     let password = sandbox.secret("password", "open-sesame");
     sandbox.configure(&format!(
@@ -98,6 +131,7 @@ fn a_role_is_told_what_it_lacks_and_has_it_after_the_statements_it_was_given() {
     ));
     let missing =
         sandbox.caretaker(&["database", "grants", "app"]).exits(5).says("missing").says("GRANT pg_monitor TO");
+    let missing = missing.says(&format!("GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO \"{role}\";"));
     for statement in missing.stdout.lines().filter(|line| line.ends_with(';')) {
         database.sql(statement);
     }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::watch::{Says as _, Watch};
-use crate::support::{Postgres, Sandbox, stock};
+use crate::support::{Postgres, Sandbox, sqlite_url, stock};
 
 /// With a folder of these files.
 fn watch(url: &str, health: &str, files: &[(&str, &str)]) -> Watch {
@@ -142,4 +142,73 @@ fn djangos_table_is_compared_with_the_apps_in_its_folder() {
     watch.critical();
     database.sql("INSERT INTO django_migrations (app, name) VALUES ('shop', '0002_price'), ('shop', '0003_stock')");
     watch.ok();
+}
+
+#[test]
+fn each_tools_table_is_found_in_a_sqlite_file_too() {
+    for (tool, table, files, first, second) in [
+        (
+            "sqlx",
+            "_sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT, installed_on TIMESTAMP, success BOOLEAN,
+             checksum BLOB, execution_time BIGINT)",
+            ["1_note.sql", "2_title.sql"],
+            "1, 'note', '2026-01-01', TRUE, x'{hash}', 1",
+            "2, 'title', '2026-01-01', TRUE, x'{hash}', 1",
+        ),
+        ("alembic", "alembic_version (version_num VARCHAR(32) PRIMARY KEY)", ["a1.py", "b2.py"], "'a1'", "'b2'"),
+        (
+            "django",
+            "django_migrations (id INTEGER PRIMARY KEY, app VARCHAR(255), name VARCHAR(255), applied DATETIME)",
+            ["shop/migrations/0001_a.py", "shop/migrations/0002_b.py"],
+            "1, 'shop', '0001_a', '2026-01-01'",
+            "2, 'shop', '0002_b', '2026-01-01'",
+        ),
+        (
+            "flyway",
+            "flyway_schema_history (installed_rank INT PRIMARY KEY, version VARCHAR(50), type VARCHAR(20), script TEXT,
+             success BOOLEAN)",
+            ["V1__a.sql", "V2__b.sql"],
+            "1, '1', 'SQL', 'V1__a.sql', 1",
+            "2, '2', 'SQL', 'V2__b.sql', 1",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        fs::create_dir(sandbox.path("migrations")).unwrap();
+        let path = sandbox.sqlite("notes.db", 1);
+        let watch = Watch::with(sandbox, "migrations", &sqlite_url(&path), "", DIR, "");
+        for (file, text) in
+            files.iter().zip(["revision = 'a1'\ndown_revision = None\n", "revision = 'b2'\ndown_revision = 'a1'\n"])
+        {
+            add(&watch, file, text);
+        }
+        watch.warns().says("no migration was ever applied");
+        let insert = |file: &str, values: &str| {
+            let hash =
+                stock::shell(r#"sha384sum <"$1""#, &[&watch.sandbox.path("migrations").join(file)]).succeeds().stdout;
+            let values = values.replace("{hash}", hash.split_whitespace().next().unwrap());
+            let table = table.split(' ').next().unwrap();
+            stock::sqlite(&path, &format!("INSERT INTO {table} VALUES ({values})"));
+        };
+        stock::sqlite(&path, &format!("CREATE TABLE {table}"));
+        insert(files[0], first);
+        watch.warns().says(&format!("{tool}: 1 applied")).says(&format!("{tool}: not applied: "));
+        insert(files[1], second);
+        watch.ok();
+    }
+}
+
+#[test]
+fn a_migration_that_failed_in_a_sqlite_file_is_critical_without_a_folder_to_compare_with() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.sqlite("notes.db", 1);
+    let watch = Watch::with(sandbox, "migrations", &sqlite_url(&path), "", "", "");
+    watch.not_applicable();
+    stock::sqlite(
+        &path,
+        "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, success BOOLEAN, checksum BLOB);
+         INSERT INTO _sqlx_migrations VALUES (1, TRUE, x'00')",
+    );
+    watch.unknown("migrations = { dir");
+    stock::sqlite(&path, "INSERT INTO _sqlx_migrations VALUES (2, FALSE, x'00')");
+    watch.critical().says("sqlx: failed: 2");
 }

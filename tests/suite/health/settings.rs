@@ -46,11 +46,3 @@ fn the_end_of_the_servers_version_comes_nearer() {
         watch.sees(expected).says(&format!("PostgreSQL {}", major.trim()));
     }
 }
-
-#[test]
-fn an_extension_that_lags_behind_its_files_is_told() {
-    let database = Postgres::shared().database();
-    let watch = Watch::new("versions", &database.url(), "");
-    database.sql("CREATE EXTENSION pg_stat_statements VERSION '1.8'");
-    watch.look().says("ALTER EXTENSION pg_stat_statements UPDATE");
-}

@@ -9,7 +9,7 @@ use caretaker::state::{State, Status};
 use jiff::Timestamp;
 
 use super::looks::{Looks, Psql};
-use crate::support::{OwnPostgres, Sandbox, until};
+use crate::support::{OwnPostgres, Postgres, Sandbox, until};
 
 /// Two rounds of all checks; the second has something to compare with.
 fn rounds(url: &str) -> Vec<Round> {
@@ -57,4 +57,19 @@ fn no_check_asks_for_what_the_server_does_not_have(#[values(13, 14, 16, 17, 18)]
     let settings = "warning = 0.1\ncritical = '1h'";
     let seen = Looks::new("locks", &server.url("postgres"), settings).comes_to(Status::Warning);
     assert!(seen.evidence[1].contains("AccessShareLock on public.waited_for"), "{seen:#?}");
+}
+
+#[test]
+fn an_extension_older_than_the_servers_files_is_found_until_it_is_updated() {
+    let database = Postgres::shared().database();
+    let mut looks = Looks::new("extensions", &database.url(), "warning = 1\ncritical = 2");
+    looks.finds(Status::Ok);
+    database.sql("CREATE EXTENSION amcheck VERSION '1.2'");
+    let seen = looks.finds(Status::Warning);
+    assert!(seen.summary.starts_with("amcheck 1.2, while the server's files are of 1."), "{seen:?}");
+    database.sql("CREATE EXTENSION pg_stat_statements VERSION '1.9'");
+    looks.finds(Status::Critical);
+    looks.with("warning = 1\ncritical = 2\nexclude = ['pg_stat_*']").finds(Status::Warning);
+    database.sql("ALTER EXTENSION amcheck UPDATE; ALTER EXTENSION pg_stat_statements UPDATE");
+    looks.with("").finds(Status::Ok);
 }

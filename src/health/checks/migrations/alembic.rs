@@ -3,24 +3,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::postgres::PgRow;
-
-use super::{Applied, Difference, File, Tool, find};
-use crate::health::Unseen;
-use crate::health::view::figure;
+use super::{Applied, Difference, File, Row, Tool, find};
 
 pub(super) const TOOL: Tool = Tool {
     name: "alembic",
     table: "alembic_version",
     find: find!("alembic_version"),
-    rows: "SELECT version_num FROM alembic_version ORDER BY version_num",
+    rows: ROWS,
+    rows_sqlite: ROWS,
     take,
     compare,
 };
 
-fn take(rows: &[PgRow]) -> Result<Applied, Unseen> {
-    let names: Result<Vec<String>, _> = rows.iter().map(|row| figure(row, "version_num")).collect();
-    Ok(Applied { names: names?, ..Applied::default() })
+const ROWS: &str = "SELECT version_num FROM alembic_version ORDER BY version_num";
+
+fn take(rows: &[Row]) -> Applied {
+    Applied { names: rows.iter().map(|row| row.text(0)).collect(), ..Applied::default() }
 }
 
 /// The texts in quotes that a variable of the file's top level is set to: `down_revision: str = "a1b2"`.

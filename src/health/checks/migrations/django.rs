@@ -1,25 +1,23 @@
 //! `django_migrations`: files `APP/migrations/NAME.py` below the folder. Apps that are installed elsewhere, Django's own
 //! among them, are not looked at. <https://docs.djangoproject.com/en/stable/topics/migrations/>
 
-use sqlx::postgres::PgRow;
-
-use super::{Applied, Difference, File, Tool, find};
-use crate::health::Unseen;
-use crate::health::view::figure;
+use super::{Applied, Difference, File, Row, Tool, find};
 
 pub(super) const TOOL: Tool = Tool {
     name: "django",
     table: "django_migrations",
     find: find!("django_migrations"),
-    rows: "SELECT app, name FROM django_migrations ORDER BY id",
+    rows: ROWS,
+    rows_sqlite: ROWS,
     take,
     compare,
 };
 
-fn take(rows: &[PgRow]) -> Result<Applied, Unseen> {
-    let name = |row| Ok(format!("{}.{}", figure::<String>(row, "app")?, figure::<String>(row, "name")?));
-    let names: Result<Vec<String>, Unseen> = rows.iter().map(name).collect();
-    Ok(Applied { names: names?, ..Applied::default() })
+const ROWS: &str = "SELECT app, name FROM django_migrations ORDER BY id";
+
+fn take(rows: &[Row]) -> Applied {
+    let names = rows.iter().map(|row| format!("{}.{}", row.text(0), row.text(1)));
+    Applied { names: names.collect(), ..Applied::default() }
 }
 
 fn compare(applied: &Applied, files: &[File]) -> Option<Difference> {

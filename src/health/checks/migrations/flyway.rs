@@ -1,17 +1,14 @@
 //! `flyway_schema_history`: files `V1_2__what.sql`, and `R__what.sql` that are repeated.
 //! <https://documentation.red-gate.com/fd/migrations-184127470.html>
 
-use sqlx::postgres::PgRow;
-
-use super::{Applied, Difference, File, Tool, find};
-use crate::health::Unseen;
-use crate::health::view::{figure, optional};
+use super::{Applied, Difference, File, Row, Tool, find};
 
 pub(super) const TOOL: Tool = Tool {
     name: "flyway",
     table: "flyway_schema_history",
     find: find!("flyway_schema_history"),
-    rows: "SELECT version, type, script, success FROM flyway_schema_history ORDER BY installed_rank",
+    rows: ROWS,
+    rows_sqlite: ROWS,
     take,
     compare,
 };
@@ -19,13 +16,16 @@ pub(super) const TOOL: Tool = Tool {
 /// What a baseline is kept as: everything up to it counts as applied.
 const BASELINE: &str = "baseline ";
 
-fn take(rows: &[PgRow]) -> Result<Applied, Unseen> {
+const ROWS: &str = "SELECT version, type, script, CASE WHEN success THEN 'yes' ELSE 'no' END AS success
+    FROM flyway_schema_history ORDER BY installed_rank";
+
+fn take(rows: &[Row]) -> Applied {
     let mut applied = Applied::default();
     for row in rows {
-        let (kind, script): (String, String) = (figure(row, "type")?, figure(row, "script")?);
-        let name = optional::<String>(row, "version")?.unwrap_or_else(|| script.clone());
+        let (version, kind, script) = (row.text(0), row.text(1), row.text(2));
+        let name = if version.is_empty() { script.clone() } else { version };
         let name = if kind == "BASELINE" { format!("{BASELINE}{name}") } else { name };
-        if !figure::<bool>(row, "success")? {
+        if !row.is_yes(3) {
             applied.failed.push(script);
         } else if kind.starts_with("UNDO") {
             applied.names.retain(|known| *known != name);
@@ -33,7 +33,7 @@ fn take(rows: &[PgRow]) -> Result<Applied, Unseen> {
             applied.names.push(name);
         }
     }
-    Ok(applied)
+    applied
 }
 
 /// `1_2_0` and `1.2` are one version.

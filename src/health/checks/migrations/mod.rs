@@ -8,10 +8,12 @@ mod flyway;
 mod folder;
 mod sqlx;
 
+use super::sqlite::{WAIT, unseen};
 use super::{Check, LookAt};
 use crate::config::{CheckName, Migrations};
-use crate::health::view::figure;
-use crate::health::{PostgresView, Seen, Unseen, Verdict};
+use crate::database::sqlite::table_rows;
+use crate::health::view::{figure, texts};
+use crate::health::{OwnView, PostgresView, Seen, SqliteView, Unseen, Verdict};
 use crate::state::Status;
 use folder::File;
 
@@ -22,7 +24,11 @@ pub(super) const CHECK: Check = Check {
     warning: Some(1.0),
     critical: None,
     source: "a failed one is always CRITICAL: the schema is between two versions",
-    look: LookAt { postgres: Some(|view| Box::pin(look(view))), sqlite: None, own: None },
+    look: LookAt {
+        postgres: Some(|view| Box::pin(look(view))),
+        sqlite: Some(|view| Box::pin(look_sqlite(view))),
+        own: None,
+    },
 };
 
 /// A tool that keeps its migrations in a table.
@@ -32,8 +38,11 @@ struct Tool {
     /// Makes its table the one that is meant, wherever it is: in `public`, else in the first schema that has one. Gives
     /// the schema, and whether we may read it.
     find: &'static str,
+    /// The rows of its table, in their order, every column as text and truth as `yes` or `no`.
     rows: &'static str,
-    take: fn(&[::sqlx::postgres::PgRow]) -> Result<Applied, Unseen>,
+    /// The same of a SQLite file.
+    rows_sqlite: &'static str,
+    take: fn(&[Row]) -> Applied,
     /// Of a folder's files; `None`: they are not this tool's.
     compare: fn(&Applied, &[File]) -> Option<Difference>,
 }
@@ -56,6 +65,20 @@ use find;
 
 const TOOLS: [Tool; 4] = [sqlx::TOOL, alembic::TOOL, django::TOOL, flyway::TOOL];
 
+/// A row of a tool's table.
+struct Row(Vec<Option<String>>);
+
+impl Row {
+    /// A column's text; empty: NULL.
+    fn text(&self, column: usize) -> String {
+        self.0.get(column).cloned().flatten().unwrap_or_default()
+    }
+
+    fn is_yes(&self, column: usize) -> bool {
+        self.text(column) == "yes"
+    }
+}
+
 /// What stands in a tool's table.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Applied {
@@ -63,8 +86,8 @@ struct Applied {
     names: Vec<String>,
     /// Those that failed.
     failed: Vec<String>,
-    /// By name: what the file had when it was applied; where the tool keeps that.
-    hashes: std::collections::BTreeMap<String, Vec<u8>>,
+    /// By name: the hash, in hexadecimal, that the file had when it was applied; where the tool keeps that.
+    hashes: std::collections::BTreeMap<String, String>,
 }
 
 /// What a folder has beyond that.
@@ -85,22 +108,55 @@ struct Found {
 }
 
 async fn look(view: &mut PostgresView<'_>) -> Seen {
-    let wanted = view.own.job.migrations.clone();
-    let files = match wanted.as_ref().and_then(|wanted| wanted.dir.clone()) {
-        Some(dir) => Some(folder::read(dir).await?),
-        None => None,
-    };
+    let wanted = Wanted::read(&view.own).await?;
     let mut found = Vec::new();
     for tool in &TOOLS {
-        if let Some(applied) = ask(view, tool).await? {
-            let difference = compare(tool, &applied, wanted.as_ref(), files.as_deref());
-            found.push(Found { tool, applied, difference });
-        }
+        found.extend(ask(view, tool).await?.map(|rows| wanted.compared_with(tool, &rows)));
     }
-    verdict(view, &found, wanted.is_some())
+    verdict(&view.own, &found, wanted.named.is_some())
 }
 
-async fn ask(view: &mut PostgresView<'_>, tool: &'static Tool) -> Result<Option<Applied>, Unseen> {
+async fn look_sqlite(view: &mut SqliteView<'_>) -> Seen {
+    let wanted = Wanted::read(&view.own).await?;
+    let mut found = Vec::new();
+    for tool in &TOOLS {
+        if view.own.exclude.leaves_out(tool.table) {
+            continue;
+        }
+        let rows = table_rows(view.path, tool.table, tool.rows_sqlite, WAIT).await.map_err(|error| unseen(&error))?;
+        if let Some(rows) = rows {
+            view.asks(&[tool.rows_sqlite]);
+            let rows: Vec<Row> = rows.into_iter().map(Row).collect();
+            found.push(wanted.compared_with(tool, &rows));
+        }
+    }
+    verdict(&view.own, &found, wanted.named.is_some())
+}
+
+/// What the operator says should be applied.
+struct Wanted {
+    named: Option<Migrations>,
+    files: Option<Vec<File>>,
+}
+
+impl Wanted {
+    async fn read(view: &OwnView<'_>) -> Result<Self, Unseen> {
+        let named = view.job.migrations.clone();
+        let files = match named.as_ref().and_then(|named| named.dir.clone()) {
+            Some(dir) => Some(folder::read(dir).await?),
+            None => None,
+        };
+        Ok(Self { named, files })
+    }
+
+    fn compared_with(&self, tool: &'static Tool, rows: &[Row]) -> Found {
+        let applied = (tool.take)(rows);
+        let difference = compare(tool, &applied, self.named.as_ref(), self.files.as_deref());
+        Found { tool, applied, difference }
+    }
+}
+
+async fn ask(view: &mut PostgresView<'_>, tool: &'static Tool) -> Result<Option<Vec<Row>>, Unseen> {
     let rows = view.rows(tool.find).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let (schema, visible): (String, bool) = (figure(row, "nspname")?, figure(row, "visible")?);
@@ -112,10 +168,11 @@ async fn ask(view: &mut PostgresView<'_>, tool: &'static Tool) -> Result<Option<
         let name = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
         let grants =
             [format!("USAGE ON SCHEMA {}", name(&schema)), format!("SELECT ON {}.{}", name(&schema), name(tool.table))];
-        let grants: Vec<String> = grants.iter().map(|what| view.grant(what)).collect();
+        let grants: Vec<String> = grants.iter().map(|what| super::grant(what)).collect();
         return Err(Unseen::unknown(why).cure(grants.join("; ")));
     }
-    (tool.take)(&view.rows(tool.rows).await?).map(Some)
+    let rows = view.rows(tool.rows).await?;
+    rows.iter().map(|row| texts(row).map(Row)).collect::<Result<_, _>>().map(Some)
 }
 
 fn compare(tool: &Tool, applied: &Applied, wanted: Option<&Migrations>, files: Option<&[File]>) -> Option<Difference> {
@@ -136,14 +193,14 @@ fn compare(tool: &Tool, applied: &Applied, wanted: Option<&Migrations>, files: O
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a count of migrations")]
-fn verdict(view: &PostgresView<'_>, found: &[Found], is_configured: bool) -> Seen {
+fn verdict(view: &OwnView<'_>, found: &[Found], is_configured: bool) -> Seen {
     let advice = "apply them with their own tool; a failed one first has to be made whole by hand, as its manual says";
     if found.is_empty() {
         if !is_configured {
             return Err(Unseen::not_applicable("no table of a migration tool that Caretaker knows"));
         }
         let summary = "no migration was ever applied: there is no table of a migration tool";
-        return Ok(Verdict::new(view.own.limits.judge(1.0), summary).figure(1.0).advice(advice));
+        return Ok(Verdict::new(view.limits.judge(1.0), summary).figure(1.0).advice(advice));
     }
     let mut evidence = Vec::new();
     let (mut failed, mut pending, mut doubtful, mut compared) = (0, 0, 0, 0);
@@ -164,12 +221,12 @@ fn verdict(view: &PostgresView<'_>, found: &[Found], is_configured: bool) -> See
     if compared == 0 && failed == 0 {
         let names: Vec<&str> = found.iter().map(|found| found.tool.name).collect();
         let why = format!("what {} should have applied is not known", names.join(" and "));
-        let job = &view.own.job.name;
+        let job = &view.job.name;
         return Err(Unseen::unknown(why)
             .cure(format!("add `migrations = {{ dir = \"/path\" }}` (or `expected = \"…\"`) to [health.{job}]")));
     }
     let count = (failed + pending) as f64;
-    let judged = view.own.limits.judge(pending as f64);
+    let judged = view.limits.judge(pending as f64);
     let (status, summary) = match (failed, pending, doubtful) {
         (0, 0, 0) => (judged, "every migration is applied".to_owned()),
         (0, 0, _) => {

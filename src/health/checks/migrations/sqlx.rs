@@ -1,34 +1,37 @@
 //! `_sqlx_migrations`, of sqlx and of Caretaker: files `VERSION_what.sql`, or `.up.sql` beside `.down.sql`.
 //! <https://docs.rs/sqlx/latest/sqlx/macro.migrate.html>
 
+use super::{Applied, Difference, File, Row, Tool, find};
 use sha2::{Digest as _, Sha384};
-use sqlx::postgres::PgRow;
-
-use super::{Applied, Difference, File, Tool, find};
-use crate::health::Unseen;
-use crate::health::view::figure;
 
 pub(super) const TOOL: Tool = Tool {
     name: "sqlx",
     table: "_sqlx_migrations",
     find: find!("_sqlx_migrations"),
-    rows: "SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version",
+    rows: "SELECT version::text, CASE WHEN success THEN 'yes' ELSE 'no' END AS success, encode(checksum, 'hex') AS checksum
+        FROM _sqlx_migrations m ORDER BY m.version",
+    rows_sqlite: "SELECT CAST(version AS TEXT), CASE WHEN success THEN 'yes' ELSE 'no' END, lower(hex(checksum))
+        FROM _sqlx_migrations m ORDER BY m.version",
     take,
     compare,
 };
 
-fn take(rows: &[PgRow]) -> Result<Applied, Unseen> {
+fn take(rows: &[Row]) -> Applied {
     let mut applied = Applied::default();
     for row in rows {
-        let version = figure::<i64>(row, "version")?.to_string();
-        if figure::<bool>(row, "success")? {
-            applied.hashes.insert(version.clone(), figure(row, "checksum")?);
+        let version = row.text(0);
+        if row.is_yes(1) {
+            applied.hashes.insert(version.clone(), row.text(2));
             applied.names.push(version);
         } else {
             applied.failed.push(version);
         }
     }
-    Ok(applied)
+    applied
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha384::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn compare(applied: &Applied, files: &[File]) -> Option<Difference> {
@@ -46,7 +49,7 @@ fn compare(applied: &Applied, files: &[File]) -> Option<Difference> {
         match applied.hashes.get(&version) {
             None if applied.failed.contains(&version) => {}
             None => difference.pending.push(file.path.clone()),
-            Some(hash) if hash[..] != Sha384::digest(&file.bytes)[..] => {
+            Some(known) if *known != hash(&file.bytes) => {
                 difference.doubtful.push(format!("{} was changed after it was applied", file.path));
             }
             Some(_) => {}
@@ -64,8 +67,7 @@ mod tests {
     fn files_are_compared_by_version_and_hash_and_those_that_undo_are_left_out() {
         let file = |path: &str| File { path: path.to_owned(), bytes: b"SELECT 1".to_vec() };
         let files = ["1_a.sql", "2_b.up.sql", "2_b.down.sql", "3_c.sql", "4_d.sql", "notes.sql"].map(file);
-        let hash = Sha384::digest(b"SELECT 1").to_vec();
-        let hashes = [("1".to_owned(), hash), ("2".to_owned(), b"other".to_vec())].into();
+        let hashes = [("1".to_owned(), hash(b"SELECT 1")), ("2".to_owned(), "other".to_owned())].into();
         let applied = Applied { names: vec!["1".to_owned(), "2".to_owned()], failed: vec!["3".to_owned()], hashes };
         let difference = compare(&applied, &files).unwrap();
         assert_eq!(difference.pending, ["4_d.sql"]);

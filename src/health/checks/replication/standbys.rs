@@ -67,7 +67,11 @@ impl Standby {
 impl std::fmt::Display for Standby {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (bytes, seconds) = (units::bytes(self.bytes), units::seconds(self.seconds));
-        write!(f, "{} ({}): {}, {}, {bytes} and {seconds} behind", self.name, self.client, self.state, self.sync)
+        write!(f, "{} ({}): {}, {}, ", self.name, self.client, self.state, self.sync)?;
+        match self.undated {
+            Some(_) if self.seconds == 0.0 => write!(f, "{bytes} behind, for how long shows with the next looks"),
+            _ => write!(f, "{bytes} and {seconds} behind"),
+        }
     }
 }
 
