@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -57,17 +57,30 @@ pub enum CertificateError {
     Panic(String),
 }
 
-/// The chain that the server sends, its own certificate first; `None`: it does not speak TLS. Nothing is verified here,
-/// and nothing secret is sent: it is about dates alone.
-pub async fn certificates(host: &str, port: u16) -> Result<Option<Vec<ServerCertificate>>, CertificateError> {
+/// A handshake that went well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handshake {
+    /// The chain that the server sends, its own certificate first.
+    pub chain: Vec<ServerCertificate>,
+    /// How long resolving and connecting took.
+    pub connected_in: Duration,
+    /// How long it took from then on until TLS was spoken.
+    pub shaken_in: Duration,
+}
+
+/// Shakes hands and leaves; `None`: the server does not speak TLS. Nothing is verified here, and nothing secret is sent: it
+/// is about dates and time alone.
+pub async fn handshake(host: &str, port: u16) -> Result<Option<Handshake>, CertificateError> {
     let host = host.to_owned();
-    let work = tokio::task::spawn_blocking(move || handshake(&host, port));
+    let work = tokio::task::spawn_blocking(move || shake(&host, port));
     work.await.unwrap_or_else(|panic| Err(CertificateError::Panic(panic.to_string())))
 }
 
-fn handshake(host: &str, port: u16) -> Result<Option<Vec<ServerCertificate>>, CertificateError> {
+fn shake(host: &str, port: u16) -> Result<Option<Handshake>, CertificateError> {
     let failed = |source| CertificateError::Io { host: host.to_owned(), port, source };
+    let began = Instant::now();
     let mut socket = connect(host, port).map_err(failed)?;
+    let connected_in = began.elapsed();
     let mut answer = [0];
     socket.write_all(&SSL_REQUEST).and_then(|()| socket.read_exact(&mut answer)).map_err(failed)?;
     if answer != *b"S" {
@@ -84,11 +97,12 @@ fn handshake(host: &str, port: u16) -> Result<Option<Vec<ServerCertificate>>, Ce
     while tls.is_handshaking() {
         tls.complete_io(&mut socket).map_err(failed)?;
     }
+    let shaken_in = began.elapsed().saturating_sub(connected_in);
     let chain = tls.peer_certificates().unwrap_or_default();
-    let read: Result<Vec<_>, _> = chain.iter().map(read).collect();
+    let chain: Result<Vec<_>, _> = chain.iter().map(read).collect();
     tls.send_close_notify();
     let _ = tls.complete_io(&mut socket);
-    read.map(Some)
+    Ok(Some(Handshake { chain: chain?, connected_in, shaken_in }))
 }
 
 fn connect(host: &str, port: u16) -> std::io::Result<TcpStream> {

@@ -24,7 +24,7 @@ mod tls;
 mod tools;
 
 pub use bouncer::{BOUNCER_CONSOLE, BouncerPool, bouncer_pools};
-pub use certificate::{CertificateError, ServerCertificate, certificates};
+pub use certificate::{CertificateError, Handshake, ServerCertificate, handshake};
 pub use connection::{Connection, Endpoint};
 pub use control::{Busy, ControlConnection, LockError, Snapshot};
 pub use copy::{CopySession, CopyStream};

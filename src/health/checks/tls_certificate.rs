@@ -2,7 +2,7 @@
 
 use super::{Check, LookAt};
 use crate::config::{CheckName, SslMode};
-use crate::database::postgres::certificates;
+use crate::database::postgres::handshake;
 use crate::health::{PostgresView, Seen, Unseen, Verdict};
 
 pub(super) const CHECK: Check = Check {
@@ -23,10 +23,14 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
     if endpoint.sslmode == SslMode::Disable {
         return Err(Unseen::not_applicable("connected without TLS"));
     }
-    let chain = match certificates(&endpoint.host, endpoint.port).await {
-        Ok(Some(chain)) => chain,
+    let chain = match handshake(&endpoint.host, endpoint.port).await {
+        Ok(Some(shaken)) => shaken.chain,
         Ok(None) => return Err(Unseen::not_applicable("the server does not speak TLS")),
-        Err(error) => return Err(Unseen::unknown(format!("the certificate cannot be read: {error}"))),
+        Err(error) => {
+            let why = format!("the certificate cannot be read: {error}");
+            return Err(Unseen::unknown(why)
+                .cure("see what the server shows: `openssl s_client -starttls postgres -connect HOST:PORT`"));
+        }
     };
     let evidence: Vec<String> =
         chain.iter().map(|one| format!("{}, issued by {}, ends {}", one.subject, one.issuer, one.not_after)).collect();
