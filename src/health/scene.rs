@@ -92,11 +92,11 @@ impl<'a> Scene<'a> {
                 self.own(check).said(*check, Err(Unseen::unknown(why).cure(BUSY)), Duration::ZERO, Vec::new(), round);
                 continue;
             }
-            let look = self.ask(check, look, &mut door, round).await;
-            let is_lost = matches!(&look.0, Err(Unseen::Unknown { .. })) && look.1 >= deadline(check);
+            let (seen, took) = self.ask(check, look, &mut door, round).await;
+            let Err(Unseen::Unknown { why, .. }) = seen else { continue };
+            let is_lost = took >= deadline(check) || !door.answers().await;
             if is_lost && check.name == CheckName::Connectivity {
-                let within = CHECK_WITHIN.as_secs();
-                let why = format!("connected, but a first query was not answered within {within} s");
+                let why = format!("connected, but a first query failed: {why}");
                 return self.shut(Ok(Verdict::new(Status::Critical, why).advice(BUSY)), round);
             }
             if is_lost {
@@ -206,6 +206,14 @@ impl Door {
                 None => verdict,
             })
         })
+    }
+}
+
+impl Door {
+    /// Whether the connection is still good for a question: a session that was ended is not.
+    async fn answers(&mut self) -> bool {
+        let question = sqlx::raw_sql("SELECT 1").execute(self.connection.pg());
+        timeout(CHECK_WITHIN, question).await.is_ok_and(|answer| answer.is_ok())
     }
 }
 

@@ -8,14 +8,25 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Postgres, Sandbox};
 
+/// What follows a statement that disappeared.
+#[derive(Clone, Copy)]
+enum End {
+    /// Its connection stays open, and nothing comes any more.
+    Silent,
+    /// The same, and nobody gets through any more.
+    Shut,
+    /// Its connection is closed.
+    Cut,
+}
+
 /// A way to the shared server on which statements that hold a word disappear, and what its connection asks after them.
 struct Way {
     port: u16,
 }
 
 impl Way {
-    /// `spared`: how many such statements get through. `shuts`: after one that did not, nobody does any more.
-    fn open(word: &'static str, spared: usize, shuts: bool) -> Self {
+    /// `spared`: how many such statements get through.
+    fn open(word: &'static str, spared: usize, end: End) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (port, server) = (listener.local_addr().unwrap().port(), Postgres::shared().port);
         let (is_shut, spared) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(spared)));
@@ -34,8 +45,14 @@ impl Way {
                                 .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
                                 .is_err()
                     };
-                    if pass(from, to, disappears) && shuts {
-                        is_shut.store(true, Ordering::SeqCst);
+                    let Some(ends) = pass(from, to, disappears) else { return };
+                    match end {
+                        End::Silent => std::mem::forget(ends),
+                        End::Shut => {
+                            is_shut.store(true, Ordering::SeqCst);
+                            std::mem::forget(ends);
+                        }
+                        End::Cut => ends.iter().for_each(|end| end.shutdown(Shutdown::Both).unwrap()),
                     }
                 });
                 std::thread::spawn(move || pass(server, client, |_| false));
@@ -59,21 +76,19 @@ impl Way {
     }
 }
 
-/// Passes on what comes until something is to disappear: whether it did.
-fn pass(mut from: TcpStream, mut to: TcpStream, disappears: impl Fn(&[u8]) -> bool) -> bool {
+/// Passes on what comes, until something is to disappear: then gives both ends back.
+fn pass(mut from: TcpStream, mut to: TcpStream, disappears: impl Fn(&[u8]) -> bool) -> Option<[TcpStream; 2]> {
     let mut buffer = [0; 65536];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         if disappears(&buffer[..count]) {
-            // Both ends stay open, and nothing comes any more.
-            std::mem::forget((from, to));
-            return true;
+            return Some([from, to]);
         }
         if to.write_all(&buffer[..count]).is_err() {
             break;
         }
     }
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-    false
+    None
 }
 
 fn find<'a>(checks: &'a serde_json::Value, name: &str) -> Option<&'a serde_json::Value> {
@@ -93,7 +108,7 @@ const EACH: &str = "default_transaction_read_only";
 
 #[test]
 fn a_check_that_hangs_is_unknown_and_the_next_goes_on_with_another_connection() {
-    let checks = Way::open(ONE, 0, false).round(6, 40);
+    let checks = Way::open(ONE, 0, End::Silent).round(6, 40);
     let hung = find(&checks, "disabled_triggers").unwrap();
     assert_eq!((&hung["status"], &hung["summary"]), (&"unknown".into(), &"no answer within 10 s".into()));
     assert!(hung["advice"].as_str().unwrap().contains("what keeps the server busy"), "{hung}");
@@ -101,8 +116,15 @@ fn a_check_that_hangs_is_unknown_and_the_next_goes_on_with_another_connection() 
 }
 
 #[test]
+fn a_session_that_is_ended_costs_one_check() {
+    let checks = Way::open(ONE, 0, End::Cut).round(6, 20);
+    assert_eq!(find(&checks, "disabled_triggers").unwrap()["status"], "unknown");
+    assert_eq!(find(&checks, "invalid_indexes").unwrap()["status"], "ok");
+}
+
+#[test]
 fn a_server_that_is_gone_after_a_hung_check_is_not_called_well_because_it_answered_before() {
-    let checks = Way::open(ONE, 0, true).round(5, 50);
+    let checks = Way::open(ONE, 0, End::Shut).round(5, 50);
     assert_eq!(find(&checks, "disabled_triggers").unwrap()["status"], "unknown");
     assert_eq!(find(&checks, "connectivity").unwrap()["status"], "critical");
     assert!(find(&checks, "invalid_indexes").is_none(), "{checks}");
@@ -110,16 +132,16 @@ fn a_server_that_is_gone_after_a_hung_check_is_not_called_well_because_it_answer
 
 #[test]
 fn a_server_that_lets_everybody_in_and_answers_nobody_is_critical() {
-    let checks = Way::open(EACH, 0, false).round(5, 40);
+    let checks = Way::open(EACH, 0, End::Silent).round(5, 40);
     let door = find(&checks, "connectivity").unwrap();
     assert_eq!(door["status"], "critical");
-    assert!(door["summary"].as_str().unwrap().contains("a first query was not answered within 10 s"), "{door}");
+    assert!(door["summary"].as_str().unwrap().contains("a first query failed: no answer within 10 s"), "{door}");
     assert!(find(&checks, "query_latency").is_none(), "{checks}");
 }
 
 #[test]
 fn a_server_on_which_every_check_hangs_is_left_after_a_minute() {
-    let checks = Way::open(EACH, 1, false).round(6, 85);
+    let checks = Way::open(EACH, 1, End::Silent).round(6, 85);
     let last = find(&checks, "versions").unwrap();
     assert_eq!(last["status"], "unknown");
     assert_eq!(last["summary"], "not looked at: the 60 s of a round were over");
