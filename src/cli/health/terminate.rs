@@ -5,10 +5,12 @@ use serde_json::json;
 
 use crate::cli::confirm::confirm;
 use crate::cli::exit::{CliError, Exit};
+use crate::cli::logging::AUDIT;
 use crate::cli::scene::Scene;
 use crate::database::Servers;
 use crate::units;
 
+#[allow(clippy::cast_precision_loss, reason = "a count of sessions")]
 pub(super) async fn run(
     database: &str,
     idle_over: SignedDuration,
@@ -25,15 +27,16 @@ pub(super) async fn run(
     let found = connection.idle_transactions(over).await?;
     let hidden = connection.hidden_sessions().await?;
     if hidden > 0 {
-        scene
-            .output
-            .note(format!("{hidden} sessions cannot be seen: `caretaker database grants {name}` prints what lets you"));
+        let sessions = units::many(hidden as f64, "session", "sessions");
+        scene.output.note(format!(
+            "{sessions} of other roles cannot be seen: `caretaker database grants {name}` prints what lets you"
+        ));
     }
     let rows = found.iter().map(|idle| {
         vec![
             idle.pid.to_string(),
-            idle.role.clone(),
-            idle.application.clone(),
+            idle.role.escape_debug().to_string(),
+            idle.application.escape_debug().to_string(),
             idle.client.clone().unwrap_or_else(|| "local".to_owned()),
             units::seconds(idle.idle_seconds),
             units::seconds(idle.transaction_seconds),
@@ -42,15 +45,16 @@ pub(super) async fn run(
     if found.is_empty() {
         scene.output.line(format!("no session in {name} has been idle in a transaction for {}", units::seconds(over)));
         scene.output.json(&json!({"database": name.as_str(), "ended": []}));
-        return Ok(Exit::Done);
+        return Ok(if hidden > 0 { Exit::Unseen } else { Exit::Done });
     }
     scene.output.table(&["pid", "role", "application", "client", "idle for", "transaction open for"], rows.collect());
-    confirm(&format!("end these {} sessions in {name}; what they have not committed is lost", found.len()), yes)?;
+    let sessions = units::many(found.len() as f64, "session", "sessions");
+    confirm(&format!("end {sessions} in {name}; what was not committed there is lost"), yes)?;
     let (mut ended, mut gone) = (Vec::new(), 0);
     for idle in &found {
         if connection.end_session(idle, over).await? {
             let (pid, role, application) = (idle.pid, &idle.role, &idle.application);
-            tracing::warn!(database = name.as_str(), pid, role, application, "ended an idle transaction by hand");
+            tracing::warn!(target: AUDIT, database = name.as_str(), pid, role, application, "ended an idle transaction by hand");
             ended.push(json!({"pid": pid, "role": role, "application": application}));
         } else {
             gone += 1;

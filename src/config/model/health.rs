@@ -248,7 +248,7 @@ checks! {
     Freelist = "freelist", Share, High;
     /// SQLite: size of the write-ahead log.
     WalSize = "wal_size", Bytes, High;
-    /// SQLite: the journal mode; a WARNING where it is OFF or MEMORY.
+    /// SQLite: whether a file has left WAL mode.
     JournalMode = "journal_mode", Count, High;
     /// SQLite: how long a reader waits for the lock.
     LockWait = "lock_wait", Seconds, High;

@@ -144,6 +144,9 @@ impl Fault for DatabaseError {
                 "or name a role that may, `postgres://role@host/new_database`, or an empty database that is there already"
                     .to_owned()
             }
+            Kind::PermissionDenied(what) if what.contains("terminat") => {
+                "GRANT pg_signal_backend TO the role, as a superuser: `caretaker database grants` prints it".to_owned()
+            }
             Kind::PermissionDenied(what) if what.contains("permission denied for database") => {
                 "GRANT CONNECT ON DATABASE … TO the role, as its owner or a superuser".to_owned()
             }

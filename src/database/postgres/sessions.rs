@@ -42,8 +42,9 @@ const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
       AND state IN ('idle in transaction', 'idle in transaction (aborted)')
       AND clock_timestamp() - state_change >= make_interval(secs => $3)";
 
+/// Without that role the type is NULL like the state; `usesysid` keeps the server's own processes out.
 const HIDDEN: &str = "SELECT count(*) FROM pg_stat_activity
-    WHERE backend_type = 'client backend' AND state IS NULL AND datname = current_database()";
+    WHERE backend_type IS NULL AND usesysid IS NOT NULL AND datname = current_database()";
 
 impl Connection {
     /// The sessions in this database that have been idle in a transaction for so long, the longest first.

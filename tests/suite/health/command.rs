@@ -36,7 +36,8 @@ fn detailed_says_what_was_seen_and_asked_when_all_is_well_too() {
     database.sql("CREATE TABLE note AS SELECT generate_series(1, 9)");
     let said = sandbox.caretaker(&["health", "app", "--detailed"]).says("SQL: SELECT").says("× ").says("looked for");
     // Where the thresholds come from, what would be to do, and sizes on the first day too.
-    said.says("why there: check_postgres (query_time)")
+    said.says("for TCP and ")
+        .says("why there: check_postgres (query_time)")
         .says("advice, were it not OK: see whether it waits")
         .says("public.note: 8.00 KiB");
     sandbox.caretaker(&["health", "--checks"]).says("check_postgres (query_time)");
@@ -174,7 +175,27 @@ fn idle_transactions_are_ended_after_they_were_shown_and_only_those() {
     with(&["0s"]).exits(3).says("forgetful").complains("--yes");
     let there = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'forgetful'";
     assert_eq!(database.sql(there), "1\n");
-    with(&["0s", "--yes"]).succeeds().says("ended 1");
+    with(&["0s", "--yes"]).succeeds().says("ended 1").complains("ended an idle transaction by hand");
     until("the session to be gone", patient(), || database.sql(there) == "0\n");
     with(&["soon"]).exits(2).complains("not a length of time");
+}
+
+#[test]
+fn who_may_not_see_or_end_idle_transactions_is_told_what_to_grant() {
+    let database = Postgres::shared().database();
+    let role = unique("role");
+    database.sql(&format!("CREATE ROLE \"{role}\" LOGIN PASSWORD 'x'"));
+    let sandbox = Sandbox::new();
+    let url = database.server().url_as(&role, Some("x"), &database.name);
+    sandbox.configure(&format!("[databases.app]\nurl = '{url}'\n"));
+    let _idler = Idler::begin(&database, "unseen");
+    let terminate = ["health", "terminate", "app", "--idle-over", "0s", "--yes"];
+    sandbox
+        .caretaker(&terminate)
+        .exits(6)
+        .complains("1 session of other roles cannot be seen: `caretaker database grants");
+    database.sql(&format!("GRANT pg_monitor TO \"{role}\""));
+    let refused = sandbox.caretaker(&terminate).exits(1);
+    refused.says("unseen").complains("GRANT pg_signal_backend TO the role");
+    database.sql(&format!("DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\""));
 }
