@@ -37,11 +37,6 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// `1 slot`, `3 slots`, `0 slots`
-pub fn many(figure: f64, one: &str, several: &str) -> String {
-    format!("{} {}", count(figure), if count(figure) == "1" { one } else { several })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,7 +58,6 @@ mod tests {
         }
         assert_eq!((share(0.8), share(0.9917)), ("80 %".to_owned(), "99.2 %".to_owned()));
         assert_eq!([0, 1, 2].map(|n| counted(n, "index", "indexes")), ["0 indexes", "1 index", "2 indexes"]);
-        assert_eq!([0.0, 1.0, 2.0].map(|count| many(count, "slot", "slots")), ["0 slots", "1 slot", "2 slots"]);
         assert_eq!((count(3.0), count(2.5)), ("3".to_owned(), "2.50".to_owned()));
     }
 }

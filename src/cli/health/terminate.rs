@@ -27,7 +27,7 @@ pub(super) async fn run(
     let found = connection.idle_transactions(over).await?;
     let hidden = connection.hidden_sessions().await?;
     if hidden > 0 {
-        let sessions = units::many(hidden as f64, "session", "sessions");
+        let sessions = units::counted(usize::try_from(hidden).unwrap_or(0), "session", "sessions");
         scene.output.note(format!(
             "{sessions} of other roles cannot be seen: `caretaker database grants {name}` prints what lets you"
         ));
@@ -48,7 +48,7 @@ pub(super) async fn run(
         return Ok(if hidden > 0 { Exit::Unseen } else { Exit::Done });
     }
     scene.output.table(&["pid", "role", "application", "client", "idle for", "transaction open for"], rows.collect());
-    let sessions = units::many(found.len() as f64, "session", "sessions");
+    let sessions = units::counted(found.len(), "session", "sessions");
     confirm(&format!("end {sessions} in {name}; what was not committed there is lost"), yes)?;
     let (mut ended, mut gone) = (Vec::new(), 0);
     for idle in &found {

@@ -24,8 +24,11 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
     let Some(delta) = view.own.advance("deadlocks", "", deadlocks as f64).await? else {
         return Err(Unseen::not_applicable("the first look: there is nothing to compare with yet"));
     };
-    let summary =
-        format!("{} in {}", units::many(delta.by, "deadlock", "deadlocks"), units::seconds(delta.over.as_secs_f64()));
+    let summary = format!(
+        "{} in {}",
+        units::counted(delta.by as usize, "deadlock", "deadlocks"),
+        units::seconds(delta.over.as_secs_f64())
+    );
     Ok(Verdict::new(view.own.limits.judge(delta.by), summary).figure(delta.by).advice(
         "the server's log names both statements (`deadlock detected`); transactions that touch the same rows must do so in \
          the same order",

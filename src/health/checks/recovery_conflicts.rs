@@ -45,7 +45,7 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
     };
     let summary = format!(
         "{} cancelled within {}",
-        crate::units::many(count, "query was", "queries were"),
+        crate::units::counted(count as usize, "query was", "queries were"),
         crate::units::seconds(over.as_secs_f64())
     );
     Ok(Verdict::new(view.own.limits.judge(count), summary).figure(count).evidence(evidence).advice(

@@ -105,7 +105,7 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
         Some((_, name, why)) => format!("{name}: {why}; {} held back at most", units::bytes(most)),
         None => {
             #[allow(clippy::cast_precision_loss, reason = "a few slots")]
-            let slots = units::many(slots.len() as f64, "slot", "slots");
+            let slots = units::counted(slots.len(), "slot", "slots");
             format!("{slots}, {} held back at most", units::bytes(most))
         }
     };

@@ -117,7 +117,7 @@ fn costliest(rows: &[PgRow]) -> Result<Vec<(String, String)>, Unseen> {
     for row in rows {
         let Some(id) = optional::<String>(row, "id")? else { continue };
         let (calls, seconds): (f64, f64) = (figure(row, "calls")?, figure(row, "seconds")?);
-        let (calls, all) = (units::many(calls, "call", "calls"), units::seconds(seconds));
+        let (calls, all) = (units::counted(calls as usize, "call", "calls"), units::seconds(seconds));
         lines.push((id.clone(), format!("query id {id}: {calls}, {all} together")));
         if lines.len() == COSTLIEST {
             break;
