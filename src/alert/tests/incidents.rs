@@ -153,6 +153,6 @@ fn what_is_no_longer_configured_or_no_longer_there_does_not_stay_open_for_ever()
     world.step();
     assert_eq!(world.statuses(), [Ok, Ok, Ok]);
     world.pass("1m");
-    assert!(world.told("ops").contains(&"Recovered locks, run".to_owned()), "{:?}", world.told("ops"));
+    assert!(world.told("ops").contains(&"Recovered run, locks".to_owned()), "{:?}", world.told("ops"));
     assert_eq!(world.last().incidents[0].summary, "no longer in the configuration");
 }

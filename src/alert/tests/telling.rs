@@ -81,6 +81,18 @@ fn reminders_grow_apart_up_to_a_day_and_end_with_an_acknowledgement() {
 }
 
 #[test]
+fn the_worst_of_a_group_comes_first() {
+    let mut world = World::new("[alerts]\ngroup_wait = '10m'\n");
+    for _ in 0..2 {
+        world.look("locks", Warning);
+        world.look("cache_hit", Unknown);
+        world.look("connections", Critical);
+    }
+    world.pass("11m");
+    assert_eq!(world.told("ops"), ["Opened connections, locks, cache_hit"]);
+}
+
+#[test]
 fn who_is_on_it_is_told_at_once_to_those_who_know_of_it_and_to_nobody_else() {
     let mut world = World::new("[[alerts.routes]]\nchannels = ['ops']\n");
     world.look("connectivity", Critical);
