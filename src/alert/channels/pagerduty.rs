@@ -64,17 +64,20 @@ pub(super) fn events(view: &View, key: &str) -> Vec<Value> {
             let details = json!({"text": view.text});
             vec![event(key, "trigger", &view.id, Some(payload(view, severity(view.status), &view.title, details)))]
         }
-        _ => view.incidents.iter().map(|incident| of(view, incident, key)).collect(),
+        _ => view.incidents.iter().flat_map(|incident| of(view, incident, key)).collect(),
     }
 }
 
-fn of(view: &View, incident: &Incident, key: &str) -> Value {
+fn of(view: &View, incident: &Incident, key: &str) -> Vec<Value> {
     if incident.is_over {
-        return event(key, "resolve", &incident.id, None);
+        return vec![event(key, "resolve", &incident.id, None)];
     }
-    if view.kind == MessageKind::Acknowledged {
-        return event(key, "acknowledge", &incident.id, None);
-    }
+    let acknowledged = incident.acknowledged_by.as_ref().map(|_| event(key, "acknowledge", &incident.id, None));
+    let news = (view.kind != MessageKind::Acknowledged).then(|| trigger(view, incident, key));
+    news.into_iter().chain(acknowledged).collect()
+}
+
+fn trigger(view: &View, incident: &Incident, key: &str) -> Value {
     let summary = format!("{}: {}", incident.title, incident.summary);
     let details = json!({
         "value": incident.value,

@@ -1,5 +1,6 @@
 //! The ready-made forms, before servers that check what each service documents.
 
+use caretaker::alert::{Message, MessageKind};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -200,6 +201,15 @@ async fn pagerduty_opens_one_alert_per_incident_acknowledges_and_resolves_it() {
     assert!(keys.iter().all(|key| *key == &Value::from(opened().incidents[0].id.clone())), "{keys:?}");
     let actions: Vec<&Value> = events.iter().map(|event| &event["event_action"]).collect();
     assert_eq!(actions, ["trigger", "trigger", "acknowledge", "resolve"]);
+}
+
+#[tokio::test]
+async fn pagerduty_hears_of_an_acknowledgement_that_comes_with_other_news() {
+    let hook = service(pagerduty);
+    let worse = Message { kind: MessageKind::Changed, ..acknowledged() };
+    send(&telling("pagerduty", &hook.url), &worse).await.unwrap();
+    let actions: Vec<Value> = hook.heard().iter().map(|heard| heard.json()["event_action"].clone()).collect();
+    assert_eq!(actions, ["trigger", "acknowledge"]);
 }
 
 #[rstest]
