@@ -44,6 +44,9 @@ pub struct Message {
     pub host: String,
     /// `production`, `staging`, `development`.
     pub environment: String,
+    /// The zone in which people read times; `None`: UTC.
+    #[serde(default)]
+    pub timezone: Option<String>,
     /// What it is about; empty for a test.
     pub incidents: Vec<IncidentView>,
     /// Further text, paragraph by paragraph: a digest's, a test's.

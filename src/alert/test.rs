@@ -31,6 +31,7 @@ pub fn test_message(config: &Config) -> Message {
         at: Timestamp::now(),
         host: host(),
         environment: config.daemon.environment.as_str().to_owned(),
+        timezone: config.alerts.timezone.iana_name().map(str::to_owned),
         incidents: Vec::new(),
         sections: Vec::new(),
         text: vec![

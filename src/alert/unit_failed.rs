@@ -24,6 +24,8 @@ const PAUSE: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastGood {
     environment: String,
+    #[serde(default)]
+    timezone: Option<String>,
     channels: BTreeMap<String, Settings>,
 }
 
@@ -32,6 +34,7 @@ impl LastGood {
     pub fn of(config: &Config) -> Self {
         Self {
             environment: config.daemon.environment.as_str().to_owned(),
+            timezone: config.alerts.timezone.iana_name().map(str::to_owned),
             channels: config.channels.iter().map(|(name, channel)| (name.to_string(), channel.clone())).collect(),
         }
     }
@@ -111,6 +114,7 @@ fn message(from: &LastGood, unit: &str, words: Option<&str>) -> Message {
         at: Timestamp::now(),
         host: host(),
         environment: from.environment.clone(),
+        timezone: from.timezone.clone(),
         incidents: Vec::new(),
         sections: Vec::new(),
         text: std::iter::once(what).chain(words.map(str::to_owned)).collect(),

@@ -95,7 +95,7 @@ pub(super) enum Command {
 pub(super) enum ConfigCommand {
     /// Check the configuration: every error at once, with file, line and column
     Check {
-        /// Also try every store (write, read back, delete) and connect to every database
+        /// Also try every store (write, read back, delete), connect to every database, and try every channel without a message
         #[arg(long)]
         online: bool,
     },

@@ -90,6 +90,7 @@ fn sample() -> Message {
         at,
         host: "localhost".to_owned(),
         environment: "production".to_owned(),
+        timezone: None,
         incidents: vec![incident],
         text: vec![text.to_owned()],
         sections: vec![Section {

@@ -60,7 +60,7 @@ impl Channel for Presented {
 /// The message with every text cleaned.
 pub(super) fn presentable(message: &Message) -> Message {
     let mut left = ALL_EVIDENCE;
-    let Message { id, kind, severity, at, host, environment, incidents, text, sections } = message;
+    let Message { id, kind, severity, at, host, environment, timezone, incidents, text, sections } = message;
     Message {
         id: line(id),
         kind: *kind,
@@ -68,6 +68,7 @@ pub(super) fn presentable(message: &Message) -> Message {
         at: *at,
         host: line(host),
         environment: line(environment),
+        timezone: timezone.clone(),
         incidents: incidents.iter().map(|one| incident(one, &mut left)).collect(),
         text: text.iter().map(|paragraph| block(paragraph)).collect(),
         sections: sections.iter().map(section).collect(),

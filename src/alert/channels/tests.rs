@@ -51,6 +51,7 @@ prop_compose! {
             at: Timestamp::UNIX_EPOCH,
             host,
             environment: "production".to_owned(),
+ timezone: None,
             incidents,
             sections: vec![Section {
                 title: text.concat(),

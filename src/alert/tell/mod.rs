@@ -135,6 +135,7 @@ impl Telling<'_> {
             at: self.now,
             host: self.host.to_owned(),
             environment: self.config.daemon.environment.as_str().to_owned(),
+            timezone: self.config.alerts.timezone.iana_name().map(str::to_owned),
             incidents: standings.iter().map(|standing| view(&standing.incident)).collect(),
             text: Vec::new(),
             sections: Vec::new(),

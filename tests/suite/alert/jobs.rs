@@ -180,3 +180,26 @@ fn a_scheduled_run_that_cannot_begin_is_an_incident() {
     wait_told(&night.sandbox, "ops", &["opened critical backup.nightly"]);
     night.caretaker(&["alert", "list"]).succeeds().says("could not begin: cannot make the staging folder");
 }
+
+#[test]
+fn a_job_that_is_overdue_is_an_incident_until_it_has_succeeded() {
+    let sandbox = Sandbox::new();
+    let (database, away) = (sandbox.sqlite("notes.db", 10), sandbox.path("away.db"));
+    sandbox.configure(&format!(
+        "[databases.notes]\nurl = '{}'\n[channels.ops]\nkind = 'file'\npath = './ops'\n[alerts]\ngroup_wait = '1s'\n\
+         [backup.nightly]\ndatabase = 'notes'\nstores = ['local']\nretention = 'last 2'\nschedule = '* * * * * *'\n\
+         retries = 0\n[health.notes]\ndatabase = 'notes'\nschedule = '* * * * * *'\n\
+         checks.job_overdue = {{ warning = '3s', critical = '1h', leave_after = 1 }}\n",
+        sqlite_url(&database)
+    ));
+    let _daemon = daemon(&sandbox);
+    until("a backup", patient(), || sandbox.runs().contains(&"succeeded".to_owned()));
+    std::fs::rename(&database, &away).unwrap();
+    let told = |kind: &str| {
+        let text = std::fs::read_to_string(sandbox.path("ops")).unwrap_or_default();
+        text.lines().any(|line| line.contains("\"job_overdue\"") && line.contains(&format!("\"kind\":\"{kind}\"")))
+    };
+    until("it to be told", patient(), || told("opened"));
+    std::fs::rename(&away, &database).unwrap();
+    until("its end to be told", patient(), || told("recovered"));
+}

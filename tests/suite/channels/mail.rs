@@ -49,6 +49,17 @@ async fn a_mail_says_it_all_in_plain_text_and_in_html() {
 }
 
 #[tokio::test]
+async fn times_are_those_of_the_people_who_read_them() {
+    let message = Message { timezone: Some("Europe/Berlin".to_owned()), ..opened() };
+    let mail = mails(&[message]).await.remove(0);
+    for part in ["text", "html"] {
+        let body = mail[part].as_str().unwrap();
+        assert!(body.contains("2026-11-20 03:00 CET (5m 0s)") && body.contains("2026-11-20 03:05 CET"), "{body}");
+    }
+    assert_eq!(text(&mail, "date"), "Fri, 20 Nov 2026 02:05:00 +0000");
+}
+
+#[tokio::test]
 async fn the_plain_text_is_as_wide_as_mails_are_but_for_what_was_seen() {
     let mut message = opened();
     message.incidents[0].advice = Some("see whether it waits, or works, and what for ".repeat(8));

@@ -38,6 +38,7 @@ pub fn opened() -> Message {
         at: "2026-11-20T02:05:00Z".parse().unwrap(),
         host: "db1.example.org".to_owned(),
         environment: "production".to_owned(),
+        timezone: None,
         incidents: vec![incident()],
         text: Vec::new(),
         sections: Vec::new(),

@@ -1,6 +1,7 @@
 //! An incident in the words that people read.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::super::super::IncidentView;
@@ -50,7 +51,7 @@ pub struct Incident {
 }
 
 impl Incident {
-    pub(super) fn of(incident: &IncidentView, now: Timestamp) -> Self {
+    pub(super) fn of(incident: &IncidentView, now: Timestamp, zone: &TimeZone) -> Self {
         let until = incident.closed_at.unwrap_or(now);
         Self {
             id: incident.id.clone(),
@@ -69,7 +70,7 @@ impl Incident {
                 .clone()
                 .filter(|worst| incident.closed_at.is_some() || Some(worst) != incident.value.as_ref()),
             threshold: incident.threshold.clone(),
-            since: time(incident.opened_at),
+            since: time(incident.opened_at, zone),
             lasted: units::seconds(until.duration_since(incident.opened_at).as_secs_f64()),
             is_over: incident.closed_at.is_some(),
             acknowledged_by: incident.acknowledged_by.clone(),

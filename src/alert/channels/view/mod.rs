@@ -4,6 +4,7 @@ mod incident;
 mod title;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::super::{Message, MessageKind, Section};
@@ -30,7 +31,7 @@ pub struct View {
     pub environment: String,
     /// RFC 3339, UTC.
     pub at: String,
-    /// `2026-11-20 02:00 UTC`
+    /// `2026-11-20 02:00 UTC`, in the zone of `[alerts]`
     pub time: String,
     /// What it is about.
     pub incidents: Vec<Incident>,
@@ -43,8 +44,9 @@ pub struct View {
 impl View {
     /// Of a presentable message.
     pub fn of(message: &Message) -> Self {
-        let incidents: Vec<Incident> =
-            message.incidents.iter().map(|incident| Incident::of(incident, message.at)).collect();
+        let zone = message.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
+        let incident = |incident| Incident::of(incident, message.at, &zone);
+        let incidents: Vec<Incident> = message.incidents.iter().map(incident).collect();
         let status = match message.kind {
             MessageKind::Recovered => Status::Ok,
             _ => message.severity,
@@ -65,7 +67,7 @@ impl View {
             host: message.host.clone(),
             environment: message.environment.clone(),
             at: message.at.to_string(),
-            time: time(message.at),
+            time: time(message.at, &zone),
             incidents,
             text: message.text.clone(),
             sections: message.sections.clone(),
@@ -116,8 +118,8 @@ fn label(status: Status) -> &'static str {
     }
 }
 
-fn time(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+fn time(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
 /// At most so many UTF-16 code units, which is how services count characters; what is cut off is marked.
