@@ -105,7 +105,8 @@ fn login_password(text: &str, before: &str, start: usize) -> Option<Range<usize>
 /// The value assigned to the name that holds the word at `at`: `password = "…"`, `?password=…&`, `X__PASSWORD=…`.
 fn assigned(lower: &str, at: usize) -> Option<Range<usize>> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let name_start = lower[..at].rfind(|c| !is_name(c)).map_or(0, |before| before + 1);
+    let before = lower[..at].char_indices().rfind(|(_, c)| !is_name(*c));
+    let name_start = before.map_or(0, |(at, c)| at + c.len_utf8());
     let name_end = at + lower[at..].find(|c| !is_name(c))?;
     let name = &lower[name_start..name_end];
     if POINTERS.iter().any(|ending| name.ends_with(ending)) {
@@ -177,6 +178,7 @@ mod tests {
             ("CARETAKER__DATABASES__APP__PASSWORD=two words", "CARETAKER__DATABASES__APP__PASSWORD=[redacted]"),
             (r#"password_file = "/etc/x""#, r#"password_file = "/etc/x""#),
             (r#"x = ["AGE-SECRET-KEY-1ABC", "y"]"#, r#"x = ["[redacted]", "y"]"#),
+            ("größe\u{fc}password=pw", "größe\u{fc}password=[redacted]"),
             ("пароль: postgres://ü:ß@h/d", "пароль: postgres://ü:[redacted]@h/d"),
         ] {
             assert_eq!(text(dirty), clean);
