@@ -1,5 +1,6 @@
 //! The outbox: nothing lost, nothing doubled, nobody held up by others.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use super::jobs::{told, wait_told};
@@ -107,7 +108,7 @@ fn what_could_not_be_delivered_in_time_is_an_incident_told_by_the_other_channel_
 #[test]
 fn who_cannot_be_reached_for_a_quarter_of_an_hour_is_an_incident_told_by_the_other_channel() {
     let sandbox = with_one_away("");
-    queue(&sandbox, 2);
+    sandbox.queue("away", "away", 2);
     // As after some attempts of an earlier life.
     sandbox.state_sql("UPDATE outbox SET attempts = 8, queued_ms = (unixepoch() - 14 * 60) * 1000;");
     let mut daemon = sandbox.daemon();
