@@ -22,7 +22,7 @@ const SEQUENCES: &str = "SELECT format('%I.%I', q.schemaname, q.sequencename) AS
         q.start_value, q.increment_by,
         greatest(q.min_value, coalesce(t.least, q.min_value)) AS least,
         least(q.max_value, coalesce(t.most, q.max_value)) AS most,
-        t.col AS filled,
+        t.col AS filled, quote_ident(q.schemaname) AS schema,
         has_sequence_privilege(c.oid, 'USAGE') OR has_sequence_privilege(c.oid, 'SELECT') AS visible
     FROM pg_sequences q
     JOIN pg_namespace n ON n.nspname = q.schemaname
@@ -72,7 +72,7 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
                 found.push((share, line));
             }
             None if figure::<bool>(row, "visible")? => {}
-            None => hidden.push(name),
+            None => hidden.push((name, figure::<String>(row, "schema")?)),
         }
     }
     if all == 0 {
@@ -82,8 +82,12 @@ async fn look(view: &mut PostgresView<'_>) -> Seen {
     let share = found.first().map_or(0.0, |(share, _)| *share);
     let status = view.own.limits.judge(share);
     if status == Status::Ok && !hidden.is_empty() {
-        let why = format!("{} of {all} sequences are hidden from this role, {} among them", hidden.len(), hidden[0]);
-        return Err(Unseen::unknown(why).cure(super::grant(&format!("SELECT ON SEQUENCE {}", hidden.join(", ")))));
+        let why = format!("{} of {all} sequences are hidden from this role, {} among them", hidden.len(), hidden[0].0);
+        let mut schemas: Vec<String> = hidden.into_iter().map(|(_, schema)| schema).collect();
+        schemas.sort();
+        schemas.dedup();
+        let what = format!("SELECT ON ALL SEQUENCES IN SCHEMA {}", schemas.join(", "));
+        return Err(Unseen::unknown(why).cure(super::grant(&what)));
     }
     let summary = found
         .first()

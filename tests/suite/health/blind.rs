@@ -18,7 +18,7 @@ fn what_a_role_without_privileges_cannot_see_is_unknown_until_it_is_granted() {
     let unseen = [
         ("oldest_snapshot", "GRANT pg_monitor TO", "pg_monitor"),
         ("pending_restart", "GRANT pg_monitor TO", "pg_monitor"),
-        ("sequences", "GRANT SELECT ON SEQUENCE public.ticket TO", "SELECT ON SEQUENCE public.ticket"),
+        ("sequences", "GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO", "SELECT ON SEQUENCE public.ticket"),
         ("bloat", "GRANT pg_read_all_data TO", "pg_read_all_data"),
     ];
     for (check, cure, _) in unseen {
