@@ -7,7 +7,7 @@ use crate::state::Status;
 
 pub(super) const CHECK: Check = Check {
     name: CheckName::Freelist,
-    about: "free pages of a SQLite file, of all",
+    about: "free pages of a SQLite file, of all, from 64 MiB",
     deep: false,
     warning: Some(0.50),
     critical: Some(0.90),
@@ -15,8 +15,8 @@ pub(super) const CHECK: Check = Check {
     look: LookAt { postgres: None, sqlite: Some(|view| Box::pin(look(view))), own: None },
 };
 
-/// Less than this is not worth a VACUUM: 1 MiB.
-const LEAST_BYTES: u64 = 1 << 20;
+/// Less than this in vain is no concern, however small the file: 64 MiB, as for growth.
+const LEAST_BYTES: u64 = 64 << 20;
 
 #[allow(clippy::cast_precision_loss, reason = "pages of a file are below 2^53")]
 async fn look(view: &mut SqliteView<'_>) -> Seen {
