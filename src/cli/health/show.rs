@@ -53,6 +53,9 @@ fn table(round: &Round, last: &Last, output: &Output) {
     for cure in cures {
         output.line(format!("to see more: {cure}"));
     }
+    if round.worst() > Status::Unknown {
+        output.line(format!("what was seen and what to do: caretaker health {} --detailed", round.database));
+    }
 }
 
 fn details(look: &Look, round: &Round, last: &Last, output: &Output) {

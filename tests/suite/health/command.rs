@@ -80,6 +80,7 @@ fn a_server_that_is_not_there_is_critical_and_nothing_is_said_of_what_lies_behin
     assert!(connectivity["advice"].as_str().unwrap().contains("listen_addresses"));
     assert!(!said.stdout.contains("\"connections\""));
     sandbox.caretaker(&["health", "--nagios"]).exits(2).says("CARETAKER CRITICAL - app connectivity:");
+    sandbox.caretaker(&["health"]).exits(5).says("what to do: caretaker health app --detailed");
 }
 
 #[test]
