@@ -43,7 +43,9 @@ pub(super) async fn run(
         ]
     });
     if found.is_empty() {
-        scene.output.line(format!("no session in {name} has been idle in a transaction for {}", units::seconds(over)));
+        let seen = if hidden > 0 { " that can be seen" } else { "" };
+        let over = units::seconds(over);
+        scene.output.line(format!("no session in {name}{seen} has been idle in a transaction for {over}"));
         scene.output.json(&json!({"database": name.as_str(), "ended": []}));
         return Ok(if hidden > 0 { Exit::Unseen } else { Exit::Done });
     }
