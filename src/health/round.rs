@@ -79,6 +79,8 @@ pub fn due(job: &HealthJob, config: &Config, depth: Depth) -> Vec<Check> {
     checks
         .filter(|check| depth == Depth::Both || check.deep == (depth == Depth::Deep))
         .filter(|check| !job.checks.get(&check.name).is_some_and(|settings| settings.disabled))
+        // It stands before servers only.
+        .filter(|check| !(is_sqlite && check.name == CheckName::PgBouncer))
         .filter(|check| {
             let look = &check.look;
             look.own.is_some() || if is_sqlite { look.sqlite.is_some() } else { look.postgres.is_some() }
