@@ -186,7 +186,7 @@ fn a_job_that_is_overdue_is_an_incident_until_it_has_succeeded() {
     let sandbox = Sandbox::new();
     let (database, away) = (sandbox.sqlite("notes.db", 10), sandbox.path("away.db"));
     sandbox.configure(&format!(
-        "[databases.notes]\nurl = '{}'\n[channels.ops]\nkind = 'file'\npath = './ops'\n[alerts]\ngroup_wait = '1s'\n\
+        "[databases.notes]\nurl = '{}'\n[channels.ops]\nkind = 'file'\npath = './ops'\n[alerts]\ngroup_wait = '1s'\ngroup_interval = '1s'\n\
          [backup.nightly]\ndatabase = 'notes'\nstores = ['local']\nretention = 'last 2'\nschedule = '* * * * * *'\n\
          retries = 0\n[health.notes]\ndatabase = 'notes'\nschedule = '* * * * * *'\n\
          checks.job_overdue = {{ warning = '3s', critical = '1h', leave_after = 1 }}\n",
