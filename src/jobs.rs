@@ -43,8 +43,17 @@ impl Registered {
 /// All jobs, in the order of their names.
 pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
     // Destructured without `..`: a new table of jobs that nobody registers does not compile.
-    let Config { daemon: _, databases: _, stores: _, backups, health, channels: _, alerts: _, heartbeat: _ } =
-        config.as_ref();
+    let Config {
+        daemon: _,
+        databases: _,
+        stores: _,
+        backups,
+        health,
+        privacy: _,
+        channels: _,
+        alerts: _,
+        heartbeat: _,
+    } = config.as_ref();
     let servers = Arc::new(Servers::new(config));
     let mut jobs = Vec::new();
     for settings in backups.values() {

@@ -105,6 +105,11 @@ fn secret_files(config: &Config) -> Vec<(String, PathBuf, bool)> {
         let what = format!("health.{}", job.name);
         files.extend(job.heartbeat.as_ref().and_then(|ping| secret_file(&what, &ping.url)));
     }
+    for policy in config.privacy.values() {
+        let what = format!("privacy.{}", policy.name);
+        let secrets = [&policy.key, &policy.heartbeat];
+        files.extend(secrets.into_iter().flatten().filter_map(|source| secret_file(&what, source)));
+    }
     let heartbeat = config.heartbeat.as_ref();
     files.extend(heartbeat.and_then(|heartbeat| secret_file("the heartbeat", &heartbeat.ping.url)));
     files

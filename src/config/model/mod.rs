@@ -8,9 +8,11 @@ mod database;
 mod health;
 mod heartbeat;
 mod names;
+mod privacy;
 mod retention;
 mod secret;
 mod store;
+mod table;
 
 use std::collections::BTreeMap;
 
@@ -25,9 +27,14 @@ pub use database::{Database, DatabaseKind, PostgresTarget, SqliteTarget, SslMode
 pub use health::{Bad, CheckName, CheckSettings, HealthJob, Maintenance, Migrations, Unit};
 pub use heartbeat::{Heartbeat, Ping};
 pub use names::{ChannelName, DatabaseName, JobKind, JobName, NameError, StoreName};
+pub use privacy::{
+    Action, Batch, CalendarUnit, Caps, Change, Constant, FakeKind, PrivacyPolicy, Reference, Rule, Sensitivity, Step,
+    Subject, SubjectRow, Tombstone,
+};
 pub use retention::Retention;
 pub use secret::{Redacted, SecretError, SecretSource};
 pub use store::{LocalStore, S3Profile, S3Store, Store, StoreKind};
+pub use table::{TableName, TableNameError};
 
 /// The whole configuration, checked: every reference in it resolves.
 #[derive(Debug, Clone)]
@@ -42,6 +49,8 @@ pub struct Config {
     pub backups: BTreeMap<String, BackupJob>,
     /// `[health.*]`, by the name after the dot.
     pub health: BTreeMap<String, HealthJob>,
+    /// `[privacy.*]`, by the name after the dot.
+    pub privacy: BTreeMap<String, PrivacyPolicy>,
     /// `[channels.*]`
     pub channels: BTreeMap<ChannelName, Channel>,
     /// `[alerts]`

@@ -65,6 +65,8 @@ pub enum JobKind {
     Backup,
     /// `[health.*]`
     Health,
+    /// `[privacy.*]`
+    Privacy,
 }
 
 impl JobKind {
@@ -73,6 +75,7 @@ impl JobKind {
         match self {
             Self::Backup => "backup",
             Self::Health => "health",
+            Self::Privacy => "privacy",
         }
     }
 }
@@ -106,6 +109,7 @@ impl FromStr for JobName {
         match text.split_once('.') {
             Some(("backup", name)) => Self::new(JobKind::Backup, name),
             Some(("health", name)) => Self::new(JobKind::Health, name),
+            Some(("privacy", name)) => Self::new(JobKind::Privacy, name),
             _ => Err(NameError(text.to_owned())),
         }
     }

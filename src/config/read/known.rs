@@ -34,6 +34,11 @@ impl Known {
         reference(spot, "store", &self.stores)
     }
 
+    /// All stores that are named, as far as their names are ones.
+    pub fn stores(&self) -> Vec<StoreName> {
+        self.stores.iter().filter_map(|name| name.parse().ok()).collect()
+    }
+
     /// The name of a channel.
     pub fn channel(&self, spot: &Spot<'_>) -> Result<ChannelName, Problem> {
         reference(spot, "channel", &self.channels)

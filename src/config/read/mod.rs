@@ -9,6 +9,7 @@ mod database;
 mod health;
 mod heartbeat;
 mod known;
+mod privacy;
 mod problem;
 mod reader;
 mod retention;
@@ -49,6 +50,7 @@ pub(super) fn read(layers: &Layers) -> Outcome {
     let stores = root.tables("stores");
     let backups = root.tables("backup");
     let health = root.tables("health");
+    let privacy = root.tables("privacy");
     let channels = root.tables("channels");
     let known = Known::of(&databases, &stores, &channels);
     let databases: BTreeMap<_, _> = databases.iter().filter_map(|(name, table)| database::read(name, table)).collect();
@@ -58,6 +60,10 @@ pub(super) fn read(layers: &Layers) -> Outcome {
         backups.iter().filter_map(|(name, table)| backup::read(name, table, &known, zone.as_ref())).collect();
     let health: BTreeMap<_, _> =
         health.iter().filter_map(|(name, table)| health::read(name, table, &known, zone.as_ref())).collect();
+    let privacy: BTreeMap<_, _> = privacy
+        .iter()
+        .filter_map(|(name, table)| privacy::read(name, table, &known, daemon.as_ref(), &databases))
+        .collect();
     let channels: BTreeMap<_, _> = channels.iter().filter_map(|(name, table)| channel::read(name, table)).collect();
     let alerts = alerts::read(&root.table("alerts"), &known, zone.as_ref());
     let heartbeat = heartbeat::read(&root.table("heartbeat"));
@@ -69,6 +75,7 @@ pub(super) fn read(layers: &Layers) -> Outcome {
         stores,
         backups,
         health,
+        privacy,
         channels,
         alerts,
         heartbeat,

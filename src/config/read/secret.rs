@@ -30,6 +30,8 @@ impl SecretKeys {
     /// `authorization`
     pub const AUTHORIZATION: Self =
         Self { plain: "authorization", file: "authorization_file", credential: "authorization_credential" };
+    /// `hmac_key`
+    pub const HMAC_KEY: Self = Self { plain: "hmac_key", file: "hmac_key_file", credential: "hmac_key_credential" };
     /// `heartbeat_url`
     pub const HEARTBEAT: Self =
         Self { plain: "heartbeat_url", file: "heartbeat_url_file", credential: "heartbeat_credential" };

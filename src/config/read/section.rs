@@ -73,6 +73,18 @@ impl<'a> Section<'a> {
         sections
     }
 
+    /// The settings of the table below this one, whatever their names, in the order of the names.
+    pub fn entries(&self, key: &'static str) -> Vec<(String, Spot<'a>)> {
+        let group = self.table(key);
+        let mut names: Vec<&String> = group.table.keys().collect();
+        names.sort();
+        if group.is_faulty() {
+            self.is_wrong();
+        }
+        let spot = |name: &String| (name.clone(), Spot::new(self.reader, group.table[name].clone()));
+        names.into_iter().map(spot).collect()
+    }
+
     fn below(&self, key: &str) -> Section<'a> {
         let path = self.path_of(key);
         let table = match self.table.get(key) {
