@@ -9,6 +9,7 @@ mod error;
 mod instant;
 mod open;
 mod outcome;
+mod privacy;
 mod reloads;
 mod retries;
 mod runs;
@@ -23,6 +24,10 @@ pub use catalogue::{Backup, BackupFilter, BackupState, Copy, CopyState, NewBacku
 pub use checks::{CheckKey, LastCheck, Observation, Status};
 pub use error::StateError;
 pub use open::State;
+pub use privacy::{
+    Anchor, Approval, Disposition, DispositionState, Flaw, Held, Hold, LogEntry, LogHead, LogKind, LogRecord,
+    LogReport, NewDisposition, Progressed, verify as verify_log,
+};
 pub use reloads::ReloadAnswer;
 pub use runs::{Cause, NewRun, Run, RunEnd, RunFilter, RunState};
 pub use samples::Sample;

@@ -28,6 +28,7 @@ const SCHEMA: &[(i64, &str, &str)] = &[
     (3, "bad_copies", include_str!("../../migrations/0003_bad_copies.sql")),
     (4, "health", include_str!("../../migrations/0004_health.sql")),
     (5, "acknowledged", include_str!("../../migrations/0005_acknowledged.sql")),
+    (6, "privacy", include_str!("../../migrations/0006_privacy.sql")),
 ];
 
 /// The state store, open.

@@ -1,0 +1,76 @@
+-- What was disposed of, erased, held and approved.
+
+-- What was done that people must be able to show, in its order, each line with the hash of the one before; see
+-- docs/disposition-log.md. Lines are added and never touched again.
+CREATE TABLE disposition_log (
+    -- 1, 2, 3, … without gaps.
+    seq         INTEGER PRIMARY KEY NOT NULL,
+    at_ms       INTEGER NOT NULL,
+    kind        TEXT NOT NULL,
+    policy      TEXT,
+    database    TEXT,
+    run_id      TEXT,
+    -- Who did it, and on which machine.
+    who         TEXT NOT NULL,
+    host        TEXT NOT NULL,
+    -- JSON.
+    detail      TEXT NOT NULL,
+    -- SHA-256, hexadecimal; of the line before, and of this one with that.
+    prev        TEXT NOT NULL,
+    hash        TEXT NOT NULL
+);
+CREATE TRIGGER disposition_log_is_not_edited BEFORE UPDATE ON disposition_log
+BEGIN SELECT RAISE(ABORT, 'the disposition log is only added to'); END;
+CREATE TRIGGER disposition_log_is_not_cut BEFORE DELETE ON disposition_log
+BEGIN SELECT RAISE(ABORT, 'the disposition log is only added to'); END;
+
+-- The policy that somebody has looked at and approved.
+CREATE TABLE approvals (
+    policy      TEXT PRIMARY KEY NOT NULL,
+    -- SHA-256 of what the policy says.
+    hash        TEXT NOT NULL,
+    approved_by TEXT NOT NULL,
+    approved_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- What must be kept for the time being, whatever the policy says.
+CREATE TABLE holds (
+    id          TEXT PRIMARY KEY NOT NULL,
+    policy      TEXT NOT NULL,
+    -- One of the two: a person, by the key that the policy's subject has; or rows of a table.
+    subject     TEXT,
+    rows_table  TEXT,
+    rows_where  TEXT,
+    reason      TEXT NOT NULL,
+    made_by     TEXT NOT NULL,
+    made_ms     INTEGER NOT NULL,
+    until_ms    INTEGER,
+    released_ms INTEGER,
+    released_by TEXT,
+    CHECK ((subject IS NULL) <> (rows_where IS NULL)),
+    CHECK ((rows_table IS NULL) = (rows_where IS NULL))
+) WITHOUT ROWID;
+CREATE INDEX holds_by_policy ON holds (policy) WHERE released_ms IS NULL;
+
+-- One application of one rule: written before the first row goes, with how far it has come.
+CREATE TABLE dispositions (
+    id          TEXT PRIMARY KEY NOT NULL,
+    policy      TEXT NOT NULL,
+    policy_hash TEXT NOT NULL,
+    rule        TEXT NOT NULL,
+    run_id      TEXT NOT NULL,
+    -- Rows older than this.
+    cutoff_ms   INTEGER NOT NULL,
+    state       TEXT NOT NULL CHECK (state IN ('running', 'completed', 'failed', 'abandoned')),
+    planned     INTEGER NOT NULL,
+    -- Rows that are gone or changed, in how many transactions, and how long those took.
+    done        INTEGER NOT NULL DEFAULT 0,
+    batches     INTEGER NOT NULL DEFAULT 0,
+    busy_ms     INTEGER NOT NULL DEFAULT 0,
+    longest_ms  INTEGER NOT NULL DEFAULT 0,
+    -- Up to where, as JSON; only the rule's executor reads it.
+    cursor      TEXT,
+    started_ms  INTEGER NOT NULL,
+    finished_ms INTEGER
+) WITHOUT ROWID;
+CREATE INDEX dispositions_by_rule ON dispositions (policy, rule, started_ms);
