@@ -2,6 +2,7 @@
 //! of backups or stores.
 
 pub mod postgres;
+pub mod schema;
 mod servers;
 pub mod sqlite;
 

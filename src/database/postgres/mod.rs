@@ -12,6 +12,7 @@ mod copy;
 mod error;
 mod grants;
 mod identity;
+mod inspect;
 mod large_object;
 mod passfile;
 mod privileges;
