@@ -22,6 +22,7 @@ pub mod database;
 pub mod fault;
 pub mod health;
 pub mod jobs;
+pub mod privacy;
 pub mod restore;
 pub mod run;
 pub mod schedule;

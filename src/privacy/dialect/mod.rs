@@ -1,0 +1,60 @@
+//! What PostgreSQL and SQLite say differently.
+
+mod postgres;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+pub use postgres::PostgresDialect;
+
+use super::fragment::{Fragment, Scalar};
+use super::key::HmacKey;
+use crate::config::{CalendarUnit, Constant, FakeKind};
+use crate::database::schema::{Column, Relation};
+
+/// Why something cannot be said in SQL: a type that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unfit(pub String);
+
+/// How one kind of database writes what a policy means. Everything here only makes text; nothing is asked.
+pub trait Dialect: Send + Sync {
+    /// A quoted name.
+    fn name(&self, name: &str) -> String;
+
+    /// A table's quoted name.
+    fn table(&self, relation: &Relation) -> String;
+
+    /// A placeholder for a value of this type.
+    fn placeholder(&self) -> fn(usize, &str) -> String;
+
+    /// A value as people are shown it in a statement.
+    fn literal(&self) -> fn(&Scalar, &str) -> String;
+
+    /// `column < cutoff`, for a column that tells a row's age. Rows whose age is NULL are never older.
+    fn older(&self, column: &Column, cutoff: Timestamp, zone: &TimeZone) -> Result<Fragment, Unfit>;
+
+    /// A constant as a value of the column.
+    fn constant(&self, constant: &Constant, column: &Column) -> Result<Fragment, Unfit>;
+
+    /// `one IS DISTINCT FROM other`.
+    fn differs(&self, one: Fragment, other: Fragment) -> Fragment;
+
+    /// A value that no other row has, fit for the column.
+    fn random(&self, column: &Column) -> Result<Fragment, Unfit>;
+
+    /// The beginning of the value's day, month or year.
+    fn truncated(&self, column: &Column, unit: CalendarUnit, zone: &TimeZone) -> Result<Fragment, Unfit>;
+
+    /// The value with all but its first and last characters as `*`.
+    fn masked(&self, column: &Column, first: u32, last: u32) -> Result<Fragment, Unfit>;
+
+    /// The nearest multiple of a step.
+    fn rounded(&self, column: &Column, step: u64) -> Result<Fragment, Unfit>;
+
+    /// A keyed hash of the value, in a form that is recognised: the new value, and whether the old one is none yet.
+    fn pseudonym(&self, column: &Column, key: &HmacKey) -> Result<(Fragment, Fragment), Unfit>;
+
+    /// Something made up, the same for the same `of`.
+    fn fake(&self, column: &Column, kind: FakeKind, of: &Column, key: &HmacKey) -> Result<Fragment, Unfit>;
+}

@@ -1,0 +1,106 @@
+//! The database as a policy works on it: looked at, asked, and changed one short transaction at a time.
+
+mod postgres;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+pub use postgres::PostgresGround;
+
+use super::dialect::Dialect;
+use super::fragment::{Scalar, Statement};
+use crate::database::schema::{Relation, Schema};
+use crate::fault::Fault;
+
+/// A row of an answer.
+pub type Row = Vec<Scalar>;
+
+/// A database in which a policy is planned or applied. One connection; others are kept away from the same by a lock.
+#[async_trait]
+pub trait Ground: Send {
+    /// How it is spoken to.
+    fn dialect(&self) -> &'static dyn Dialect;
+
+    /// What its tables look like.
+    async fn inspect(&mut self) -> Result<Schema, GroundError>;
+
+    /// Whether a condition is one expression that is true or false for each row of a table, and nothing else.
+    async fn check_condition(&mut self, table: &Relation, condition: &str) -> Result<(), GroundError>;
+
+    /// Whether a value can be had from an expression over a table, without computing it.
+    async fn check_statement(&mut self, statement: &Statement) -> Result<(), GroundError>;
+
+    /// Asks something, changing nothing.
+    async fn ask(&mut self, statement: &Statement) -> Result<Vec<Row>, GroundError>;
+
+    /// What the server's clock says.
+    async fn clock(&mut self) -> Result<Timestamp, GroundError>;
+
+    /// Changes rows in one transaction, and gives their number. Before it is committed `gate` is asked whether it may; if
+    /// not, nothing has changed and `None` comes back.
+    async fn change(&mut self, statement: &Statement, gate: &dyn Gate) -> Result<Option<u64>, GroundError>;
+
+    /// How long one transaction may take on the server before it is ended.
+    async fn limit(&mut self, longest: Duration) -> Result<(), GroundError>;
+
+    /// What speaks for going slower just now.
+    async fn pressure(&mut self) -> Result<Pressure, GroundError>;
+
+    /// Clears up a table of which much was removed.
+    async fn tidy(&mut self, table: &Relation) -> Result<(), GroundError>;
+}
+
+/// Says whether a transaction may be committed.
+#[async_trait]
+pub trait Gate: Send + Sync {
+    /// Whether what the transaction was made from still holds.
+    async fn is_open(&self) -> bool;
+}
+
+/// What speaks for going slower.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Pressure {
+    /// How far the standby that is furthest behind is; `None`: there is none, or it cannot be seen.
+    pub replica_lag: Option<Duration>,
+}
+
+/// Why the database did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct GroundError {
+    /// What kind of trouble.
+    pub kind: Trouble,
+    /// In the server's words.
+    pub message: String,
+    /// What the person can do.
+    pub hint: Option<String>,
+}
+
+/// Kinds of trouble, by what follows from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It took too long, or somebody else held a lock: less at once, or later.
+    Slow,
+    /// The connection is gone: with a new one.
+    Lost,
+    /// Another row, a constraint or a trigger is against it.
+    Against,
+    /// It cannot be said so: a type, a name, a condition.
+    Unfit,
+    /// Another Caretaker is at work there.
+    Busy,
+    /// Anything else: a missing privilege, a full disk.
+    Other,
+}
+
+impl Fault for GroundError {
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+
+    fn retryable(&self) -> bool {
+        matches!(self.kind, Trouble::Slow | Trouble::Lost | Trouble::Busy)
+    }
+}

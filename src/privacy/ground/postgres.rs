@@ -1,0 +1,251 @@
+//! A PostgreSQL database as a policy works on it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{Arguments as _, AssertSqlSafe, Executor as _, Postgres as Driver, Row as _, SqlSafeStr as _};
+
+use super::{Gate, Ground, GroundError, Pressure, Row, Trouble};
+use crate::config::Batch;
+use crate::database::postgres::{ControlConnection, DatabaseError, DatabaseErrorKind, LockError, Postgres};
+use crate::database::schema::{Relation, Schema};
+use crate::fault::Fault as _;
+use crate::privacy::dialect::{Dialect, PostgresDialect};
+use crate::privacy::fragment::{Scalar, Statement};
+
+/// What every session is told: instants without doubt, no plans compiled for one-off questions, and rows that row security
+/// would hide are an error rather than left where they are.
+const MANNERS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET jit = off; SET row_security = off;
+    SET idle_in_transaction_session_timeout = '60s'; SET standard_conforming_strings = on";
+
+/// How long one question of a plan may take.
+const QUESTION: &str = "10min";
+
+/// The lag of the standby furthest behind, in seconds; without pg_monitor it is NULL.
+const LAG: &str = "SELECT max(extract(epoch FROM replay_lag))::float8 FROM pg_stat_replication";
+
+/// One connection, under Caretaker's lock for this work.
+pub struct PostgresGround {
+    control: ControlConnection,
+    database: String,
+}
+
+impl PostgresGround {
+    /// Connects, and takes the lock that keeps two machines apart.
+    pub async fn open(server: &Postgres, batch: &Batch) -> Result<Self, GroundError> {
+        let connection = server.connect("privacy").await.map_err(of_database)?;
+        let mut control = ControlConnection::lock(connection, "privacy").await.map_err(of_lock)?;
+        let lock_timeout = batch.lock_timeout.as_millis();
+        let manners = format!("{MANNERS}; SET lock_timeout = {lock_timeout}; SET statement_timeout = '{QUESTION}'");
+        let done = control.connection().pg().execute(AssertSqlSafe(manners)).await;
+        let mut ground = Self { control, database: server.name().to_owned() };
+        done.map_err(|error| ground.of_sqlx(error))?;
+        Ok(ground)
+    }
+
+    /// Ends the session and gives the lock back.
+    pub async fn close(self) {
+        self.control.close().await;
+    }
+
+    fn of_sqlx(&mut self, error: sqlx::Error) -> GroundError {
+        classify(&self.database, error)
+    }
+
+    async fn run(&mut self, sql: &'static str) -> Result<(), GroundError> {
+        let done = self.control.connection().pg().execute(sql).await;
+        done.map(drop).map_err(|error| self.of_sqlx(error))
+    }
+
+    /// Prepares without running, in a read-only transaction, so that nothing could be changed even by a mistake of ours.
+    async fn describe(&mut self, sql: String) -> Result<Vec<String>, GroundError> {
+        use sqlx::{Column as _, Statement as _, TypeInfo as _};
+        self.run("BEGIN READ ONLY").await?;
+        let prepared = self.control.connection().pg().prepare(AssertSqlSafe(sql).into_sql_str()).await;
+        let types = prepared
+            .map(|prepared| prepared.columns().iter().map(|column| column.type_info().name().to_owned()).collect())
+            .map_err(|error| self.of_sqlx(error));
+        self.run("ROLLBACK").await?;
+        types
+    }
+}
+
+#[async_trait]
+impl Ground for PostgresGround {
+    fn dialect(&self) -> &'static dyn Dialect {
+        &PostgresDialect
+    }
+
+    async fn inspect(&mut self) -> Result<Schema, GroundError> {
+        self.control.connection().inspect().await.map_err(of_database)
+    }
+
+    async fn check_condition(&mut self, table: &Relation, condition: &str) -> Result<(), GroundError> {
+        let table = PostgresDialect.table(table);
+        // In parentheses and without: what is right both ways closes no parenthesis that it has not opened, begins no other
+        // clause and no other statement, and is one expression.
+        for sql in [format!("SELECT (\n{condition}\n) FROM {table}"), format!("SELECT\n{condition}\nFROM {table}")] {
+            let types = self.describe(sql).await?;
+            if types != ["BOOL"] {
+                let message = match types.as_slice() {
+                    [one] => format!("it is of type {}, not true or false", one.to_lowercase()),
+                    _ => "it is not one expression".to_owned(),
+                };
+                return Err(GroundError { kind: Trouble::Unfit, message, hint: None });
+            }
+        }
+        // Aggregates and the like are expressions, but not of one row.
+        self.describe(format!("SELECT FROM {table} WHERE (\n{condition}\n)")).await.map(drop)
+    }
+
+    async fn check_statement(&mut self, statement: &Statement) -> Result<(), GroundError> {
+        self.describe(statement.sql.clone()).await.map(drop)
+    }
+
+    async fn ask(&mut self, statement: &Statement) -> Result<Vec<Row>, GroundError> {
+        let query = bound(statement);
+        let rows = query.fetch_all(self.control.connection().pg()).await.map_err(|error| self.of_sqlx(error))?;
+        rows.iter().map(|row| read(row).map_err(|error| classify(&self.database, error))).collect()
+    }
+
+    async fn clock(&mut self) -> Result<Timestamp, GroundError> {
+        let statement =
+            Statement { sql: "SELECT (extract(epoch FROM now()) * 1000)::int8::text".to_owned(), values: Vec::new() };
+        let rows = self.ask(&statement).await?;
+        let ms = rows.first().and_then(|row| match row.first() {
+            Some(Scalar::Text(text)) => text.parse().ok(),
+            _ => None,
+        });
+        ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()).ok_or_else(|| GroundError {
+            kind: Trouble::Other,
+            message: "the server's clock cannot be read".to_owned(),
+            hint: None,
+        })
+    }
+
+    async fn change(&mut self, statement: &Statement, gate: &dyn Gate) -> Result<Option<u64>, GroundError> {
+        self.run("BEGIN").await?;
+        let done = bound(statement).execute(self.control.connection().pg()).await;
+        let done = match done {
+            Ok(done) => done.rows_affected(),
+            Err(error) => {
+                let error = self.of_sqlx(error);
+                if error.kind != Trouble::Lost {
+                    self.run("ROLLBACK").await?;
+                }
+                return Err(error);
+            }
+        };
+        if !gate.is_open().await {
+            self.run("ROLLBACK").await?;
+            return Ok(None);
+        }
+        // Deferred constraints and triggers have their say here.
+        self.run("COMMIT").await?;
+        Ok(Some(done))
+    }
+
+    async fn limit(&mut self, longest: Duration) -> Result<(), GroundError> {
+        let sql = format!("SET statement_timeout = {}", longest.as_millis());
+        let done = self.control.connection().pg().execute(AssertSqlSafe(sql)).await;
+        done.map(drop).map_err(|error| self.of_sqlx(error))
+    }
+
+    async fn pressure(&mut self) -> Result<Pressure, GroundError> {
+        let asked = sqlx::query_scalar::<_, Option<f64>>(LAG).fetch_one(self.control.connection().pg()).await;
+        let lag = asked.map_err(|error| self.of_sqlx(error))?;
+        Ok(Pressure { replica_lag: lag.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) })
+    }
+
+    async fn tidy(&mut self, table: &Relation) -> Result<(), GroundError> {
+        self.limit(Duration::from_secs(3600)).await?;
+        let sql = format!("VACUUM (ANALYZE) {}", PostgresDialect.table(table));
+        let done = self.control.connection().pg().execute(AssertSqlSafe(sql)).await;
+        done.map(drop).map_err(|error| self.of_sqlx(error))
+    }
+}
+
+/// A statement with its values; the text is made only of our own words, quoted names and checked conditions.
+fn bound(statement: &Statement) -> Query<'static, Driver, PgArguments> {
+    let mut arguments = PgArguments::default();
+    for value in &statement.values {
+        let text = match value {
+            Scalar::Null => None,
+            Scalar::Integer(number) => Some(number.to_string()),
+            Scalar::Real(number) => Some(number.to_string()),
+            Scalar::Text(text) => Some(text.clone()),
+            Scalar::Bytes(bytes) => Some(format!("\\x{}", hex::encode(bytes))),
+        };
+        // Text is always encoded.
+        let _ = arguments.add(text);
+    }
+    sqlx::query_with(AssertSqlSafe(statement.sql.clone()), arguments).persistent(false)
+}
+
+/// Every question asks for text.
+fn read(row: &PgRow) -> Result<Row, sqlx::Error> {
+    (0..row.len()).map(|at| Ok(row.try_get::<Option<String>, _>(at)?.map_or(Scalar::Null, Scalar::Text))).collect()
+}
+
+fn of_database(error: DatabaseError) -> GroundError {
+    use DatabaseErrorKind as Kind;
+    let kind = match &error.kind {
+        Kind::Unreachable(_) | Kind::NotReady(_) | Kind::ConnectionLost(_) | Kind::TooManyConnections(_) => {
+            Trouble::Lost
+        }
+        Kind::Timeout(_) => Trouble::Slow,
+        Kind::Query { code, .. } => by_code(code),
+        _ => Trouble::Other,
+    };
+    GroundError { kind, message: crate::fault::chain(&error), hint: error.hint() }
+}
+
+fn of_lock(error: LockError) -> GroundError {
+    match error {
+        LockError::Database(error) => of_database(error),
+        busy => GroundError { kind: Trouble::Busy, message: crate::fault::chain(&busy), hint: busy.hint() },
+    }
+}
+
+fn classify(database: &str, error: sqlx::Error) -> GroundError {
+    let code = error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
+    let message = match error.as_database_error() {
+        Some(said) => said.message().to_owned(),
+        None => error.to_string(),
+    };
+    let kind = match (&code, &error) {
+        (Some(code), _) => by_code(code),
+        (None, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_)) => Trouble::Lost,
+        _ => Trouble::Other,
+    };
+    let hint = match code.as_deref() {
+        Some("42501") if message.contains("row-level security") => Some(
+            "row security would hide rows: `ALTER ROLE … BYPASSRLS`, or work as the table's owner without FORCE"
+                .to_owned(),
+        ),
+        Some("42501") => Some(format!("`caretaker database grants {database}` prints what the role needs")),
+        Some("55P03") => {
+            Some("somebody else holds a lock on these rows or this table: see `caretaker health`".to_owned())
+        }
+        _ => None,
+    };
+    GroundError { kind, message, hint }
+}
+
+/// SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+fn by_code(code: &str) -> Trouble {
+    match code {
+        // Statement timeout, lock not available, deadlock, serialization failure.
+        "57014" | "55P03" | "40P01" | "40001" => Trouble::Slow,
+        "57P01" | "57P02" | "57P03" | "57P05" => Trouble::Lost,
+        _ if code.starts_with("08") => Trouble::Lost,
+        // Constraints, and what triggers raise.
+        _ if code.starts_with("23") || code == "P0001" => Trouble::Against,
+        // Syntax and names, types and values.
+        _ if code.starts_with("42") && code != "42501" || code.starts_with("22") => Trouble::Unfit,
+        _ => Trouble::Other,
+    }
+}
