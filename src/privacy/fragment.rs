@@ -18,6 +18,27 @@ pub enum Scalar {
     Bytes(Vec<u8>),
 }
 
+impl Scalar {
+    /// The value as text; `None`: NULL.
+    pub fn shown(&self) -> Option<String> {
+        match self {
+            Self::Null => None,
+            Self::Integer(number) => Some(number.to_string()),
+            Self::Real(number) => Some(number.to_string()),
+            Self::Text(text) => Some(text.clone()),
+            Self::Bytes(bytes) => Some(format!("{} bytes", bytes.len())),
+        }
+    }
+
+    /// The value with little left of it: its first character, and how long it is.
+    pub fn masked(&self) -> String {
+        let Some(text) = self.shown() else { return "NULL".to_owned() };
+        let chars = text.chars().count();
+        let first: String = text.chars().take(usize::from(chars > 3)).filter(|c| !c.is_control()).collect();
+        format!("{first}{}", "*".repeat(chars.min(12).saturating_sub(first.chars().count())))
+    }
+}
+
 /// A piece of SQL.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Fragment(Vec<Part>);

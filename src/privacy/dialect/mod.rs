@@ -25,6 +25,9 @@ pub trait Dialect: Send + Sync {
     /// A table's quoted name.
     fn table(&self, relation: &Relation) -> String;
 
+    /// An expression as it is asked for.
+    fn read(&self, expression: Fragment) -> Fragment;
+
     /// A placeholder for a value of this type.
     fn placeholder(&self) -> fn(usize, &str) -> String;
 

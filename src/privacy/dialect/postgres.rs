@@ -22,6 +22,13 @@ impl Dialect for PostgresDialect {
         format!("{}.{}", self.name(&relation.schema), self.name(&relation.name))
     }
 
+    /// All answers are text.
+    fn read(&self, expression: Fragment) -> Fragment {
+        let mut read = expression.enclosed();
+        read.push("::text");
+        read
+    }
+
     fn placeholder(&self) -> fn(usize, &str) -> String {
         |number, cast| format!("${number}::{cast}")
     }

@@ -1,0 +1,296 @@
+//! From a rule and the live schema to SQL: which rows it means, what becomes of them, and what keeps them. Pure.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::config::{Action, PrivacyPolicy, Rule, Step, TableName};
+use crate::database::schema::{Column, ForeignKey, OnDelete, Schema, Table};
+use crate::privacy::change::{Assignment, Palette, unknown};
+use crate::privacy::dialect::{Dialect, Unfit};
+use crate::privacy::fragment::{Fragment, Scalar};
+use crate::privacy::key::HmacKey;
+use crate::state::{Held, Hold};
+
+/// What rules are resolved against.
+pub struct Setting<'a> {
+    /// The words.
+    pub dialect: &'a dyn Dialect,
+    /// The tables as they are.
+    pub schema: &'a Schema,
+    /// The policy.
+    pub policy: &'a PrivacyPolicy,
+    /// The key of pseudonyms.
+    pub key: &'a HmacKey,
+    /// Now, as far as everybody agrees.
+    pub now: Timestamp,
+}
+
+/// A rule in SQL.
+#[derive(Debug, Clone)]
+pub struct Resolved<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// Its table.
+    pub table: &'a Table,
+    /// Rows older than this.
+    pub cutoff: Timestamp,
+    /// Old enough, and as the rule's condition says.
+    pub matches: Fragment,
+    /// Not yet as the rule sets them; `None`: they go.
+    pub undone: Option<Fragment>,
+    /// What they are set to; empty: they go.
+    pub assignments: Vec<Assignment>,
+    /// What keeps a row although it matches.
+    pub guards: Vec<Guard>,
+    /// Whether the table refers to itself, so that it is gone through again until nothing goes any more.
+    pub is_layered: bool,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// Children that keep a row.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    /// Through which foreign key.
+    pub key: ForeignKey,
+    /// Whether a row has such children.
+    pub has_children: Fragment,
+    /// Whether a rule or reference speaks of the children.
+    pub is_covered: bool,
+}
+
+impl<'a> Setting<'a> {
+    /// The table that a name means.
+    pub fn table(&self, name: &TableName) -> Result<&'a Table, Unfit> {
+        self.schema.find(name.schema.as_deref(), &name.name).ok_or_else(|| {
+            let names: Vec<String> = self.schema.tables.iter().map(|table| table.relation.to_string()).collect();
+            match crate::config::suggest(&name.to_string(), names.iter().map(String::as_str)) {
+                Some(near) => Unfit(format!("there is no table `{name}`; did you mean `{near}`?")),
+                None => Unfit(format!("there is no table `{name}`")),
+            }
+        })
+    }
+
+    /// A rule in SQL.
+    pub fn resolve(&self, rule: &'a Rule) -> Result<Resolved<'a>, Unfit> {
+        let table = self.table(&rule.table)?;
+        let mut warnings = Vec::new();
+        let age = table.column(&rule.age_column).ok_or_else(|| unknown(table, &rule.age_column))?;
+        let cutoff = cutoff(self.now, rule, &self.policy.timezone)?;
+        let mut matches = self.dialect.older(age, cutoff, &self.policy.timezone)?;
+        if let Some(condition) = &rule.condition {
+            matches.push(format!(" AND (\n{condition}\n)"));
+        }
+        if table.hides_rows {
+            warnings.push(format!("row security is on for `{}`: it must not hide rows from this role", table.relation));
+        }
+        let (assignments, undone) = match &rule.action {
+            Action::Set(changes) => {
+                let palette = Palette {
+                    dialect: self.dialect,
+                    key: self.key,
+                    tombstone: self.policy.subject.as_ref().map(|subject| &subject.tombstone),
+                    zone: &self.policy.timezone,
+                };
+                let person = self.person_column(table);
+                let assignments = changes
+                    .iter()
+                    .map(|(name, change)| palette.assign(table, name, change, person.unwrap_or(age)))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let undone: Vec<Fragment> = assignments.iter().filter_map(|one| one.undone.clone()).collect();
+                if undone.is_empty() {
+                    return Err(Unfit(
+                        "a row does not show that this was done to it, so it would be done again and again: \
+                         set another column as well, or use a constant tombstone"
+                            .to_owned(),
+                    ));
+                }
+                self.collisions(table, &assignments, &mut warnings)?;
+                (assignments, Some(Fragment::join(undone, " OR ").enclosed()))
+            }
+            Action::Delete => (Vec::new(), None),
+            Action::Archive { .. } | Action::DropPartition => {
+                return Err(Unfit("this action is not there yet".to_owned()));
+            }
+        };
+        let goes = assignments.is_empty();
+        let guards = if goes { self.guards(table, &mut warnings) } else { Vec::new() };
+        let fires: Vec<&str> = table
+            .triggers
+            .iter()
+            .filter(|trigger| if goes { trigger.on_delete } else { trigger.on_update })
+            .map(|trigger| trigger.name.as_str())
+            .collect();
+        if !fires.is_empty() {
+            warnings.push(format!("triggers fire for each row: {}", fires.join(", ")));
+        }
+        let is_layered = goes && self.schema.inbound(&table.relation).any(|key| key.child == table.relation);
+        Ok(Resolved { rule, table, cutoff, matches, undone, assignments, guards, is_layered, warnings })
+    }
+
+    /// The column that tells whose row it is, as the policy's subject says; else that of the primary key.
+    fn person_column(&self, table: &'a Table) -> Option<&'a Column> {
+        let subject = self.policy.subject.as_ref();
+        let named = subject.and_then(|subject| {
+            let own = self.table(&subject.table).ok().filter(|own| own.relation == table.relation);
+            own.map(|_| subject.key.as_str()).or_else(|| {
+                let mut references = subject.references.iter();
+                let of_table = |name: &TableName| self.table(name).is_ok_and(|found| found.relation == table.relation);
+                references.find(|reference| of_table(&reference.table)).and_then(|found| found.column.as_deref())
+            })
+        });
+        named.and_then(|name| table.column(name)).or_else(|| table.key()?.first().copied())
+    }
+
+    /// A constant in a UNIQUE column can stand there once.
+    fn collisions(&self, table: &Table, set: &[Assignment], warnings: &mut Vec<String>) -> Result<(), Unfit> {
+        let shared = |name: &Option<String>| set.iter().any(|one| one.is_shared && Some(&one.column) == name.as_ref());
+        for index in table.indexes.iter().filter(|index| index.is_unique) {
+            if !index.columns.is_empty() && index.columns.iter().all(shared) {
+                return Err(Unfit(format!(
+                    "all rows would get the same values, but the index `{}` lets only one have them",
+                    index.name
+                )));
+            }
+            if index.columns.iter().any(shared) {
+                warnings.push(format!("the index `{}` is unique: rows that become the same stop the rule", index.name));
+            }
+        }
+        Ok(())
+    }
+
+    fn guards(&self, table: &Table, warnings: &mut Vec<String>) -> Vec<Guard> {
+        let mut guards = Vec::new();
+        for key in self.schema.inbound(&table.relation) {
+            let is_own = key.child == table.relation;
+            let is_covered = is_own || self.speaks_of(key);
+            if !is_covered {
+                warnings.push(format!(
+                    "`{}` refers to `{}` ({}), and no rule or reference of this policy is about it: rows with such \
+                     children are kept",
+                    key.child, table.relation, key.name
+                ));
+            }
+            if !key.is_indexed {
+                warnings.push(format!(
+                    "`{}` ({}) has no index: every row that goes makes the server read all of `{}`",
+                    key.child,
+                    key.child_columns.join(", "),
+                    key.child
+                ));
+            }
+            // Children whose columns merely become NULL do not keep a row, if somebody has thought of them.
+            if key.on_delete == OnDelete::Unset && is_covered {
+                continue;
+            }
+            guards.push(Guard { has_children: self.has_children(table, key), key: key.clone(), is_covered });
+        }
+        guards
+    }
+
+    /// Whether a rule or a reference of the policy is about a foreign key's child.
+    fn speaks_of(&self, key: &ForeignKey) -> bool {
+        let is_child = |name: &TableName| self.table(name).is_ok_and(|found| found.relation == key.child);
+        let mut rules = self.policy.rules.iter();
+        let references = self.policy.subject.iter().flat_map(|subject| &subject.references);
+        rules.any(|rule| is_child(&rule.table)) || references.into_iter().any(|one| is_child(&one.table))
+    }
+
+    fn has_children(&self, table: &Table, key: &ForeignKey) -> Fragment {
+        let own = self.dialect.table(&table.relation);
+        let of = |holder: &str, column: &str| format!("{holder}.{}", self.dialect.name(column));
+        let child = self.dialect.name("caretaker_child");
+        let pairs = key.child_columns.iter().zip(&key.parent_columns);
+        let mut conditions: Vec<String> =
+            pairs.map(|(ours, theirs)| format!("{} = {}", of(&child, ours), of(&own, theirs))).collect();
+        if key.child == table.relation {
+            // A row that refers to itself is not its own child.
+            let same = key.parent_columns.iter().map(|name| format!("{} = {}", of(&child, name), of(&own, name)));
+            conditions.push(format!("NOT ({})", same.collect::<Vec<_>>().join(" AND ")));
+        }
+        let refers = conditions.join(" AND ");
+        Fragment::text(format!("EXISTS (SELECT 1 FROM {} AS {child} WHERE {refers})", self.dialect.table(&key.child)))
+    }
+
+    /// Which rows of a table the holds keep; `None`: none do. With what the holds say that cannot be told of this table.
+    pub fn held(&self, table: &Table, holds: &[Hold]) -> (Option<Fragment>, Vec<String>) {
+        let mut kept = Vec::new();
+        let mut warnings = Vec::new();
+        for hold in holds.iter().filter(|hold| hold.policy == self.policy.name && hold.is_active(self.now)) {
+            match &hold.held {
+                Held::Rows { table: name, condition } => {
+                    let is_this = name.parse().is_ok_and(|name| self.table(&name).is_ok_and(|found| found == table));
+                    if is_this {
+                        kept.push(Fragment::text(format!("(\n{condition}\n)")));
+                    }
+                }
+                Held::Subject(id) => match self.of_subject(table, id) {
+                    found if found.is_empty() => warnings.push(format!(
+                        "the hold {} is on a person, and the policy's subject does not say who a row of `{}` is about",
+                        hold.id, table.relation
+                    )),
+                    found => kept.extend(found),
+                },
+            }
+        }
+        let kept = (!kept.is_empty()).then(|| Fragment::join(kept, " OR ").enclosed());
+        (kept, warnings)
+    }
+
+    /// The conditions under which a row of this table is about a person.
+    pub fn of_subject(&self, table: &Table, id: &str) -> Vec<Fragment> {
+        let Some(subject) = &self.policy.subject else { return Vec::new() };
+        let mut found = Vec::new();
+        let is_this = |name: &TableName| self.table(name).is_ok_and(|found| found.relation == table.relation);
+        if is_this(&subject.table) {
+            found.extend(self.equals(table, &subject.key, id));
+        }
+        for reference in subject.references.iter().filter(|reference| is_this(&reference.table)) {
+            match &reference.column {
+                Some(column) => found.extend(self.equals(table, column, id)),
+                None => found.extend(self.by_way(&reference.via, id)),
+            }
+        }
+        found
+    }
+
+    fn equals(&self, table: &Table, column: &str, id: &str) -> Option<Fragment> {
+        let column = table.column(column)?;
+        let mut equals = Fragment::text(format!("{} = ", self.dialect.name(&column.name)));
+        equals.append(Fragment::secret(Scalar::Text(id.to_owned()), &column.type_name, "SUBJECT"));
+        Some(equals)
+    }
+
+    /// `a IN (SELECT key FROM b WHERE c = id)`, as deep as the way is long.
+    fn by_way(&self, way: &[Step], id: &str) -> Option<Fragment> {
+        let (step, rest) = way.split_first()?;
+        let table = self.table(&step.table).ok()?;
+        let Some(next) = rest.first() else { return self.equals(table, &step.column, id) };
+        let next_table = self.table(&next.table).ok()?;
+        let key = self
+            .schema
+            .foreign_keys
+            .iter()
+            .find(|key| {
+                key.child == table.relation
+                    && key.child_columns == [step.column.clone()]
+                    && key.parent == next_table.relation
+            })
+            .and_then(|key| key.parent_columns.first().cloned())
+            .or_else(|| Some(next_table.key()?.first()?.name.clone()))?;
+        let mut within = Fragment::text(format!(
+            "{} IN (SELECT {} FROM {} WHERE ",
+            self.dialect.name(&step.column),
+            self.dialect.name(&key),
+            self.dialect.table(&next_table.relation)
+        ));
+        within.append(self.by_way(rest, id)?).push(")");
+        Some(within)
+    }
+}
+
+/// The instant before which rows are old: by the calendar, in the policy's zone.
+fn cutoff(now: Timestamp, rule: &Rule, zone: &TimeZone) -> Result<Timestamp, Unfit> {
+    let cutoff = now.to_zoned(zone.clone()).checked_sub(rule.older_than);
+    cutoff.map(|cutoff| cutoff.timestamp()).map_err(|_| Unfit("`older_than` reaches back before all time".to_owned()))
+}

@@ -1,0 +1,90 @@
+//! How a table's rows are walked through, window by window, each row once.
+
+use std::fmt;
+
+use super::Resolved;
+use crate::database::schema::{Column, TableKind};
+use crate::privacy::dialect::{Dialect, Unfit};
+use crate::privacy::fragment::{Fragment, Scalar};
+
+/// The order of the walk.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Walk {
+    /// Along a key: every row is looked at, in its order.
+    Key(Vec<Column>),
+    /// Along an index on the age: only rows that are old enough are looked at.
+    Age(Column),
+    /// Page by page: PostgreSQL, a table without a key.
+    Pages,
+}
+
+/// Up to which share of a table its old rows are better found by an index on the age than by reading all.
+const FEW: f64 = 0.2;
+
+impl Walk {
+    /// The best walk for so many rows of a table with so many.
+    #[allow(clippy::cast_precision_loss, reason = "a share")]
+    pub fn choose(resolved: &Resolved<'_>, rows: u64, table_rows: u64) -> Result<Self, Unfit> {
+        let table = resolved.table;
+        let age = table.column(&resolved.rule.age_column);
+        let by_age = age.filter(|age| table.index_on(&age.name).is_some());
+        let key = table.key().map(|columns| Self::Key(columns.into_iter().cloned().collect()));
+        let is_few = rows as f64 <= table_rows as f64 * FEW;
+        match (key, by_age) {
+            (_, Some(age)) if is_few => Ok(Self::Age(age.clone())),
+            (Some(key), _) => Ok(key),
+            (None, Some(age)) => Ok(Self::Age(age.clone())),
+            (None, None) if table.kind == TableKind::Partitioned => Err(Unfit(format!(
+                "`{}` has neither a primary key nor an index on `{}`: its rows cannot be taken in small numbers",
+                table.relation, resolved.rule.age_column
+            ))),
+            (None, None) => Ok(Self::Pages),
+        }
+    }
+
+    /// The index that finds the old rows, by its name; `None`: all rows are read.
+    pub fn index(&self, resolved: &Resolved<'_>) -> Option<String> {
+        resolved.table.index_on(&resolved.rule.age_column).map(|index| index.name.clone())
+    }
+
+    /// The columns of the walk.
+    pub fn columns(&self) -> &[Column] {
+        match self {
+            Self::Key(columns) => columns,
+            Self::Age(column) => std::slice::from_ref(column),
+            Self::Pages => &[],
+        }
+    }
+
+    /// A window as people are shown it.
+    pub fn shown(&self, dialect: &dyn Dialect) -> Fragment {
+        let names: Vec<String> = self.columns().iter().map(|column| dialect.name(&column.name)).collect();
+        match self {
+            Self::Pages => Fragment::text("ctid >= NULL::tid AND ctid < NULL::tid"),
+            _ => Fragment::text(format!("({}) IS NOT NULL", names.join(", "))),
+        }
+    }
+
+    /// The row value of the walk's columns: `("id")`.
+    pub fn place(&self, dialect: &dyn Dialect) -> String {
+        let names: Vec<String> = self.columns().iter().map(|column| dialect.name(&column.name)).collect();
+        format!("({})", names.join(", "))
+    }
+
+    /// A place on the walk as a row value that is bound.
+    pub fn bound(&self, at: &[Scalar]) -> Fragment {
+        let values = self.columns().iter().zip(at);
+        Fragment::join(values.map(|(column, value)| Fragment::value(value.clone(), &column.type_name)), ", ").enclosed()
+    }
+}
+
+impl fmt::Display for Walk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.columns().iter().map(|column| column.name.as_str()).collect();
+        match self {
+            Self::Key(_) => write!(f, "key ({})", names.join(", ")),
+            Self::Age(_) => write!(f, "index on {}", names.join(", ")),
+            Self::Pages => f.write_str("pages of the table: it has no key"),
+        }
+    }
+}
