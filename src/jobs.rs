@@ -8,6 +8,7 @@ use crate::backup;
 use crate::config::{CatchUp, Config, Ping};
 use crate::database::Servers;
 use crate::health::{self, Depth};
+use crate::privacy;
 use crate::run::Job;
 use crate::schedule::Schedule;
 
@@ -49,7 +50,7 @@ pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
         stores: _,
         backups,
         health,
-        privacy: _,
+        privacy: policies,
         channels: _,
         alerts: _,
         heartbeat: _,
@@ -65,6 +66,19 @@ pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
             timezone: settings.timezone.clone(),
             catch_up: settings.catch_up,
             retries: settings.retries,
+            heartbeat: settings.heartbeat.clone(),
+            job: Arc::new(job),
+        });
+    }
+    for settings in policies.values().filter(|policy| !policy.rules.is_empty()) {
+        let job = privacy::Job::new(Arc::clone(config), Arc::clone(&servers), settings.clone());
+        jobs.push(Registered {
+            name: job.full_name(),
+            target: settings.database.to_string(),
+            schedule: settings.schedule.clone(),
+            timezone: settings.timezone.clone(),
+            catch_up: CatchUp::Once,
+            retries: None,
             heartbeat: settings.heartbeat.clone(),
             job: Arc::new(job),
         });

@@ -79,6 +79,9 @@ pub(super) enum Command {
     /// List incidents and what waits to be told; acknowledge, silence, test
     #[command(subcommand)]
     Alert(AlertCommand),
+    /// Plan and apply privacy policies; holds, and the log of what was done
+    #[command(subcommand)]
+    Privacy(PrivacyCommand),
     /// Print a completion script
     Completions {
         /// For which shell
@@ -165,6 +168,87 @@ fn length(text: &str) -> Result<jiff::SignedDuration, String> {
 /// One that is longer than nothing.
 fn span(text: &str) -> Result<jiff::SignedDuration, String> {
     length(text).and_then(|length| if length.is_zero() { Err(NO_LENGTH.to_owned()) } else { Ok(length) })
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PrivacyCommand {
+    /// Say what applying a policy would do now, rule by rule; nothing is written
+    Plan {
+        /// The policy; may be left out where there is only one
+        policy: Option<String>,
+    },
+    /// Apply a policy now, after showing its plan and asking
+    Apply {
+        /// The policy; may be left out where there is only one
+        policy: Option<String>,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Approve a policy in the form it has now: until then, a changed one is only planned
+    Approve {
+        /// The policy
+        policy: String,
+        /// The hash that the plan shows, or its beginning
+        hash: String,
+    },
+    /// Keep a person's rows, or others, whatever the policy says
+    #[command(subcommand)]
+    Hold(HoldCommand),
+    /// What was done: the disposition log. With `--format json` one line each
+    Log {
+        /// Only under this policy
+        policy: Option<String>,
+        /// From this line on
+        #[arg(long, value_name = "LINE", default_value_t = 0)]
+        from: u64,
+    },
+    /// Look through the log for lines that were changed, taken out or cut off
+    VerifyLog,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HoldCommand {
+    /// Put a hold
+    Add {
+        /// The policy
+        policy: String,
+        /// A person, by the key that the policy's subject has
+        #[arg(long, value_name = "ID", conflicts_with_all = ["table", "condition"])]
+        subject: Option<String>,
+        /// A table
+        #[arg(long, requires = "condition")]
+        table: Option<String>,
+        /// Which of its rows, as SQL
+        #[arg(long = "where", value_name = "CONDITION", requires = "table")]
+        condition: Option<String>,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Until when: `2027-01-31T00:00:00Z`; default: until it is released
+        #[arg(long, value_name = "INSTANT")]
+        until: Option<jiff::Timestamp>,
+    },
+    /// The holds that hold
+    List {
+        /// Only under this policy
+        policy: Option<String>,
+        /// Also those that were released or have run out
+        #[arg(long)]
+        all: bool,
+    },
+    /// Release a hold
+    Release {
+        /// Its id, or enough of one end of it; with `--subject`, the policy
+        #[arg(value_name = "HOLD|POLICY")]
+        hold: String,
+        /// The holds on this person
+        #[arg(long, value_name = "ID")]
+        subject: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,6 +15,7 @@ mod job;
 mod logging;
 mod memory;
 mod output;
+mod privacy;
 mod progress;
 mod restore;
 mod scene;
@@ -84,6 +85,7 @@ fn run(cli: &Cli, output: &Output) -> Result<Exit, CliError> {
             Command::Job(command) => job::run(command, &scene).await,
             Command::Backup(command) => backup::run(command, &scene).await,
             Command::Alert(command) => alert::run(command, &scene).await,
+            Command::Privacy(command) => privacy::run(command, &scene).await,
             Command::Restore(arguments) => restore::run(arguments, &scene).await,
             Command::Config(command) => config::online(command, &scene).await,
             Command::Demo | Command::Completions { .. } | Command::Man { .. } | Command::Init { .. } => Ok(Exit::Done),

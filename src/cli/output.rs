@@ -62,6 +62,15 @@ impl Output {
         }
     }
 
+    /// Values as JSON, a line each; nothing for people.
+    pub(super) fn json_lines(&self, values: &[impl Serialize]) {
+        if self.is_json() {
+            for value in values {
+                self.raw(serde_json::to_string(value).unwrap_or_default());
+            }
+        }
+    }
+
     /// A table for people; nothing as JSON.
     pub(super) fn table(&self, header: &[&str], rows: Vec<Vec<String>>) {
         if self.is_json() {

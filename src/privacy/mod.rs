@@ -1,10 +1,21 @@
-//! Privacy: what must go from a database, when, and what erasing a person means there.
+//! Privacy: what must go from a database and when, what is held, and the log of it.
+//!
+//! A policy is resolved against the live schema into SQL ([`plan`]), and applied rule by rule in short transactions
+//! ([`apply`]). What PostgreSQL and SQLite say differently is in [`dialect`], how they are worked on in [`ground`].
 
+pub mod apply;
 mod change;
 pub mod dialect;
 pub mod fragment;
 pub mod ground;
+pub mod hold;
+mod job;
 pub mod key;
 mod names;
 pub mod plan;
 pub mod policy;
+mod precondition;
+mod session;
+pub mod show;
+
+pub use job::Job;

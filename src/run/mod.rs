@@ -5,6 +5,7 @@
 mod context;
 mod execute;
 mod lease;
+mod person;
 mod progress;
 mod supervise;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 pub use context::RunContext;
 pub use execute::{Attempts, Request, RunReport, execute};
 pub use lease::{Holder, Lease, LeaseError};
+pub use person::{host, who};
 pub use progress::{Progress, ProgressView};
 
 use std::time::Duration;
@@ -38,7 +40,7 @@ pub trait Job: Send + Sync {
     }
 
     /// Says what a run would do now, and does nothing.
-    async fn plan(&self) -> Result<PlanView, Failure>;
+    async fn plan(&self, state: &State) -> Result<PlanView, Failure>;
 
     /// Settles what a run that was cut off has left. Called under the lease before every run, and at the daemon's
     /// start for jobs that crashed. Must be quick when there is nothing.

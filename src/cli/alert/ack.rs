@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::super::exit::{CliError, Exit};
 use super::super::scene::Scene;
-use super::{short, who};
+use super::short;
 
 pub(super) async fn run(id: &str, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let state = scene.state().await?;
-    let incident = state.acknowledge(id, &who(), Timestamp::now()).await?.ok_or_else(|| {
+    let incident = state.acknowledge(id, &crate::run::who(), Timestamp::now()).await?.ok_or_else(|| {
         CliError::usage(format!("there is no open incident `{id}`, or more than one"))
             .hint("`caretaker alert list` shows them; four characters of one end of the id are the least")
     })?;

@@ -25,12 +25,6 @@ pub(super) async fn run(command: &AlertCommand, scene: &Scene<'_>) -> Result<Exi
     }
 }
 
-/// Who gives the command: the person behind `sudo`, if there is one.
-fn who() -> String {
-    let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    named.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
-}
-
 /// The end of an id: enough to tell it from others, and what the commands take.
 fn short(id: &str) -> &str {
     id.rsplit('-').next().unwrap_or(id)

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::super::exit::{CliError, Exit};
 use super::super::output::{duration, utc};
 use super::super::scene::{Scene, unknown};
-use super::{short, who};
+use super::short;
 use crate::config::CheckName;
 use crate::state::Silence;
 
@@ -20,7 +20,7 @@ pub(super) async fn begin(
     let made_at = Timestamp::now();
     let until = made_at.checked_add(lasts).map_err(|_| CliError::usage("that is longer than the calendar"))?;
     let (id, reason) = (Uuid::now_v7().to_string(), reason.to_owned());
-    let silence = Silence { id, target, reason, made_by: who(), made_at, until };
+    let silence = Silence { id, target, reason, made_by: crate::run::who(), made_at, until };
     scene.state().await?.silence(&silence).await?;
     scene.output.line(format!(
         "{} is silent for {}, until {}; `caretaker alert unsilence {}` ends it",

@@ -282,7 +282,8 @@ fn beyond(meaning: &Meaning, setting: &Setting<'_>, rule: &Rule, earlier: &[Disp
     })
 }
 
-fn action(action: &Action) -> String {
+/// An action in few words.
+pub fn action(action: &Action) -> String {
     match action {
         Action::Delete => "delete".to_owned(),
         Action::Set(changes) => format!("set {}", changes.keys().cloned().collect::<Vec<_>>().join(", ")),

@@ -1,0 +1,141 @@
+//! `privacy hold add|list|release`
+
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{entry, policy};
+use crate::cli::args::HoldCommand;
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::output::utc;
+use crate::cli::scene::Scene;
+use crate::config::PrivacyPolicy;
+use crate::privacy::key::HmacKey;
+use crate::run::who;
+use crate::state::{Held, Hold, LogKind, State};
+
+pub(super) async fn run(command: &HoldCommand, scene: &Scene<'_>) -> Result<Exit, CliError> {
+    match command {
+        HoldCommand::Add { policy, subject, table, condition, reason, until } => {
+            let held = match (subject, table, condition) {
+                (Some(subject), None, None) => Held::Subject(subject.clone()),
+                (None, Some(table), Some(condition)) => {
+                    Held::Rows { table: table.clone(), condition: condition.clone() }
+                }
+                _ => {
+                    return Err(
+                        CliError::usage("what is held?").hint("`--subject ID`, or `--table TABLE --where CONDITION`")
+                    );
+                }
+            };
+            add(policy, held, reason, *until, scene).await
+        }
+        HoldCommand::List { policy, all } => list(policy.as_deref(), *all, scene).await,
+        HoldCommand::Release { hold, subject } => release(hold, subject.as_deref(), scene).await,
+    }
+}
+
+async fn add(
+    name: &str,
+    held: Held,
+    reason: &str,
+    until: Option<Timestamp>,
+    scene: &Scene<'_>,
+) -> Result<Exit, CliError> {
+    let policy = policy(Some(name), scene)?;
+    let now = Timestamp::now();
+    if until.is_some_and(|until| until <= now) {
+        return Err(CliError::usage("`--until` lies in the past"));
+    }
+    crate::privacy::hold::check(&scene.config, policy, &held, &scene.config.daemon.state_dir).await?;
+    let state = scene.state().await?;
+    let hold = Hold {
+        id: Uuid::now_v7().to_string(),
+        policy: policy.name.clone(),
+        held,
+        reason: reason.to_owned(),
+        made_by: who(),
+        made_at: now,
+        until,
+        released_at: None,
+        released_by: None,
+    };
+    let detail = json!({"hold": hold.id, "held": logged(policy, &hold.held, scene)?, "reason": reason, "until": until});
+    state.add_hold(&hold, &entry(LogKind::HoldAdded, policy, detail)).await?;
+    scene.output.line(format!("held: {}", hold.id));
+    scene.output.json(&hold);
+    Ok(Exit::Done)
+}
+
+/// What stands in the log for what is held: no identity, its HMAC.
+fn logged(policy: &PrivacyPolicy, held: &Held, scene: &Scene<'_>) -> Result<serde_json::Value, CliError> {
+    Ok(match held {
+        Held::Subject(id) => {
+            json!({"subject_hmac": HmacKey::of(policy, &scene.config.daemon.state_dir)?.hash(id)})
+        }
+        Held::Rows { table, condition } => json!({"table": table, "where": condition}),
+    })
+}
+
+async fn list(name: Option<&str>, all: bool, scene: &Scene<'_>) -> Result<Exit, CliError> {
+    let policy = name.map(|name| policy(Some(name), scene)).transpose()?;
+    let now = Timestamp::now();
+    let state = scene.state().await?;
+    let holds = state.holds(policy.map(|policy| policy.name.as_str()), (!all).then_some(now)).await?;
+    let rows = holds.iter().map(|hold| {
+        let held = match &hold.held {
+            Held::Subject(id) => format!("subject {id}"),
+            Held::Rows { table, condition } => format!("{table} where {condition}"),
+        };
+        let until = match (hold.released_at, hold.until) {
+            (Some(at), _) => format!("released {}", utc(at)),
+            (None, Some(until)) => utc(until),
+            (None, None) => "released".to_owned(),
+        };
+        vec![hold.id.clone(), hold.policy.clone(), held, until, hold.made_by.clone(), hold.reason.clone()]
+    });
+    scene.output.table(&["hold", "policy", "held", "until", "by", "reason"], rows.collect());
+    if holds.is_empty() {
+        scene.output.line("no holds");
+    }
+    scene.output.json(&holds);
+    Ok(Exit::Done)
+}
+
+async fn release(what: &str, subject: Option<&str>, scene: &Scene<'_>) -> Result<Exit, CliError> {
+    let state = scene.state().await?;
+    let now = Timestamp::now();
+    let active = state.holds(None, Some(now)).await?;
+    let wanted: Vec<&Hold> = match subject {
+        Some(subject) => {
+            let policy = policy(Some(what), scene)?;
+            let is_theirs = |hold: &&Hold| hold.policy == policy.name && hold.held == Held::Subject(subject.to_owned());
+            active.iter().filter(is_theirs).collect()
+        }
+        None => {
+            let is_meant = |hold: &&Hold| {
+                hold.id == what || (what.len() >= 4 && (hold.id.ends_with(what) || hold.id.starts_with(what)))
+            };
+            active.iter().filter(is_meant).collect()
+        }
+    };
+    match wanted.as_slice() {
+        [] => Err(CliError::usage("there is no such hold").hint("`caretaker privacy hold list` shows them")),
+        [_, _, ..] if subject.is_none() => Err(CliError::usage(format!("`{what}` is more than one hold"))),
+        holds => {
+            for hold in holds {
+                one(&state, hold, now, scene).await?;
+            }
+            scene.output.json(&json!({"released": holds.iter().map(|hold| &hold.id).collect::<Vec<_>>()}));
+            Ok(Exit::Done)
+        }
+    }
+}
+
+async fn one(state: &State, hold: &Hold, now: Timestamp, scene: &Scene<'_>) -> Result<(), CliError> {
+    let policy = policy(Some(&hold.policy), scene)?;
+    let detail = json!({"hold": hold.id, "held": logged(policy, &hold.held, scene)?});
+    state.release_hold(&hold.id, &who(), &entry(LogKind::HoldReleased, policy, detail), now).await?;
+    scene.output.line(format!("released: {}", hold.id));
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! `privacy`: one file per command.
+
+mod apply;
+mod approve;
+mod hold;
+mod log;
+mod plan;
+
+use std::sync::Arc;
+
+use super::args::PrivacyCommand;
+use super::exit::{CliError, Exit};
+use super::scene::{Scene, unknown};
+use crate::config::PrivacyPolicy;
+use crate::database::Servers;
+use crate::privacy::Job;
+use crate::run::{host, who};
+use crate::state::{LogEntry, LogKind};
+
+pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<Exit, CliError> {
+    match command {
+        PrivacyCommand::Plan { policy } => plan::run(policy.as_deref(), scene).await,
+        PrivacyCommand::Apply { policy, dry_run: true, .. } => plan::run(policy.as_deref(), scene).await,
+        PrivacyCommand::Apply { policy, yes, .. } => apply::run(policy.as_deref(), *yes, scene).await,
+        PrivacyCommand::Approve { policy, hash } => approve::run(policy, hash, scene).await,
+        PrivacyCommand::Hold(command) => hold::run(command, scene).await,
+        PrivacyCommand::Log { policy, from } => log::show(policy.as_deref(), *from, scene).await,
+        PrivacyCommand::VerifyLog => log::verify(scene).await,
+    }
+}
+
+/// The policy of this name; without one, the only one there is.
+fn policy<'a>(name: Option<&str>, scene: &'a Scene<'_>) -> Result<&'a PrivacyPolicy, CliError> {
+    let policies = &scene.config.privacy;
+    match name {
+        Some(name) => {
+            let short = name.strip_prefix("privacy.").unwrap_or(name);
+            policies.get(short).ok_or_else(|| unknown("policy", name, policies.keys().map(String::as_str)))
+        }
+        None => match policies.values().collect::<Vec<_>>().as_slice() {
+            [only] => Ok(only),
+            [] => Err(CliError::usage("the configuration has no policy").hint("add a table `[privacy.NAME]`")),
+            _ => Err(CliError::usage("which policy?")
+                .hint(format!("one of {}", policies.keys().cloned().collect::<Vec<_>>().join(", ")))),
+        },
+    }
+}
+
+fn job(policy: &PrivacyPolicy, scene: &Scene<'_>) -> Job {
+    let servers = Arc::new(Servers::new(&scene.config));
+    Job::new(Arc::clone(&scene.config), servers, policy.clone())
+}
+
+/// A line for the log about what a person does.
+fn entry(kind: LogKind, policy: &PrivacyPolicy, detail: serde_json::Value) -> LogEntry {
+    LogEntry {
+        kind,
+        policy: Some(policy.name.clone()),
+        database: Some(policy.database.to_string()),
+        run_id: None,
+        who: who(),
+        host: host(),
+        detail,
+    }
+}

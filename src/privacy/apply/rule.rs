@@ -1,0 +1,310 @@
+//! One rule, window by window.
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::pace::Pace;
+use super::window::{Cursor, Windows};
+use super::{Application, RuleApplied};
+use crate::privacy::fragment::Scalar;
+use crate::privacy::ground::{Gate, Ground, GroundError, Trouble};
+use crate::privacy::plan::{Ready, action};
+use crate::run::Failure;
+use crate::state::{DispositionState, Hold, LogKind, NewDisposition, Progressed, State};
+
+/// A disposition that was cut off longer ago than this is not gone on with: the rows have changed too much.
+const GOES_ON_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// How often in a row a window may be too slow, locked out or cut off before the rule is given up.
+const PATIENCE: u32 = 8;
+
+/// From how many rows on a table is cleared up.
+const MUCH: u64 = 10_000;
+
+/// Applies a rule. What goes wrong with it stands in `applied`.
+///
+/// # Errors
+///
+/// When the state store fails.
+pub(super) async fn apply(
+    application: &Application<'_>,
+    ground: &mut Box<dyn Ground>,
+    ready: &Ready<'_>,
+    applied: &mut RuleApplied,
+) -> Result<(), Failure> {
+    let state = &application.context.state;
+    let (id, left) = begin(application, ready).await?;
+    let went = walk(application, ground, ready, &id, left, applied).await;
+    let mut detail = json!({
+        "disposition": id, "rule": applied.rule, "table": applied.table, "rows": applied.rows,
+        "batches": applied.batches, "longest_ms": applied.longest_ms, "cutoff": ready.meaning.cutoff,
+        "kept_for_children": ready.meaning.kept_for_children, "held": ready.meaning.held,
+    });
+    let (end, kind) = match went {
+        Ok(()) => (DispositionState::Completed, LogKind::DispositionCompleted),
+        Err(End::Store(failure)) => return Err(failure),
+        // It is gone on with by the next run.
+        Err(End::Cancelled) => return Ok(()),
+        Err(End::Cap(why)) => {
+            applied.error = Some(why);
+            applied.refused = true;
+            (DispositionState::Failed, LogKind::CapReached)
+        }
+        Err(End::Ground(error)) => {
+            applied.retryable = crate::fault::Fault::retryable(&error);
+            applied.hint.clone_from(&error.hint);
+            applied.error = Some(error.message);
+            (DispositionState::Failed, LogKind::DispositionFailed)
+        }
+    };
+    if let Some(error) = &applied.error {
+        detail["error"] = json!(error);
+    }
+    state.end_disposition(&id, end, &application.entry(kind, detail), Timestamp::now()).await?;
+    if applied.rows >= MUCH {
+        application.context.progress.phase("vacuum");
+        let tidied = application.context.progress.beat_during(ground.tidy(&ready.resolved.table.relation)).await;
+        if let Err(error) = tidied {
+            tracing::warn!(table = applied.table, %error, "the table was not cleared up");
+        }
+    }
+    Ok(())
+}
+
+/// Why a walk came to no end.
+enum End {
+    Ground(GroundError),
+    Cap(String),
+    Cancelled,
+    Store(Failure),
+}
+
+impl From<crate::state::StateError> for End {
+    fn from(error: crate::state::StateError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Records that the rule is about to be applied; or takes up what a run that was cut off has left.
+async fn begin(application: &Application<'_>, ready: &Ready<'_>) -> Result<(String, Option<Cursor>), Failure> {
+    let state = &application.context.state;
+    let (policy, rule) = (&application.setting.policy.name, &ready.resolved.rule.name);
+    let now = Timestamp::now();
+    for old in state.dispositions(policy, Some(rule), 10).await? {
+        if old.state != DispositionState::Running {
+            continue;
+        }
+        let is_fresh = now.duration_since(old.started_at) < GOES_ON_WITHIN && old.policy_hash == application.hash;
+        if is_fresh {
+            let cursor = old.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
+            return Ok((old.id, cursor));
+        }
+        let detail = json!({"disposition": old.id, "rule": rule, "rows": old.done, "error": "it was cut off"});
+        let entry = application.entry(LogKind::DispositionFailed, detail);
+        state.end_disposition(&old.id, DispositionState::Abandoned, &entry, now).await?;
+    }
+    let new = NewDisposition {
+        id: Uuid::now_v7().to_string(),
+        policy: policy.clone(),
+        policy_hash: application.hash.to_owned(),
+        rule: rule.clone(),
+        run_id: application.context.run_id.clone(),
+        cutoff: ready.meaning.cutoff,
+        planned: ready.meaning.rows,
+        started_at: now,
+    };
+    let detail = json!({
+        "disposition": new.id, "rule": rule, "table": ready.resolved.table.relation.to_string(),
+        "action": action(&ready.resolved.rule.action), "cutoff": new.cutoff, "planned": new.planned,
+        "policy_hash": application.hash, "reason": ready.resolved.rule.reason,
+    });
+    state.begin_disposition(&new, &application.entry(LogKind::DispositionStarted, detail)).await?;
+    Ok((new.id, None))
+}
+
+async fn walk(
+    application: &Application<'_>,
+    ground: &mut Box<dyn Ground>,
+    ready: &Ready<'_>,
+    id: &str,
+    left: Option<Cursor>,
+    applied: &mut RuleApplied,
+) -> Result<(), End> {
+    let setting = application.setting;
+    let context = application.context;
+    let mut pace = Pace::new(application.target);
+    let mut patience = PATIENCE;
+    let mut holds = Holds::read(&context.state, &setting.policy.name).await?;
+    let mut held = setting.held(ready.resolved.table, &holds.active).0;
+    let mut windows: Option<Windows<'_>> = None;
+    let mut left = left;
+    let mut of_this_pass = 0;
+    let mut asked = Instant::now();
+    loop {
+        breathe(application, ground, &mut asked).await?;
+        let step = async {
+            let walk = match windows.take() {
+                Some(walk) => walk,
+                None => {
+                    ground.limit(pace.longest()).await?;
+                    Windows::new(ground.as_mut(), &ready.resolved, &ready.walk, left.take()).await?
+                }
+            };
+            let walk = windows.insert(walk);
+            let Some(window) = walk.next(ground.as_mut(), pace.rows()).await? else { return Ok(None) };
+            let statement = ready.resolved.batch(setting.dialect, &window.rows, held.as_ref());
+            let began = Instant::now();
+            let done = ground.change(&statement.finish(setting.dialect.placeholder()), &holds).await?;
+            Ok(Some((window, done, began.elapsed())))
+        };
+        match step.await {
+            Ok(Some((window, Some(rows), took))) => {
+                patience = PATIENCE;
+                pace.took(took);
+                of_this_pass += rows;
+                record(application, id, applied, rows, took, &window.next, &mut windows).await?;
+                cap(application, ready, applied)?;
+            }
+            // Holds came or went while it worked: the same window again, with what they say now.
+            Ok(Some((_, None, _))) => {
+                holds = Holds::read(&context.state, &setting.policy.name).await?;
+                held = setting.held(ready.resolved.table, &holds.active).0;
+            }
+            // A table that refers to itself: what had children in it may have none any more.
+            Ok(None) if ready.resolved.is_layered && of_this_pass > 0 => {
+                of_this_pass = 0;
+                if let Some(walk) = &mut windows {
+                    walk.rewind();
+                }
+            }
+            Ok(None) => return Ok(()),
+            Err(error) if patience == 0 => return Err(End::Ground(error)),
+            Err(error) => {
+                patience -= 1;
+                match error.kind {
+                    Trouble::Slow => pace.halve(),
+                    Trouble::Lost => {
+                        left = windows.take().map(|walk| walk.cursor).or(left);
+                        reopen(application, ground).await?;
+                    }
+                    _ => return Err(End::Ground(error)),
+                }
+                tracing::debug!(rule = applied.rule, %error, rows = pace.rows(), "again");
+                pause(application, Duration::from_millis(200) * (PATIENCE - patience)).await?;
+            }
+        }
+    }
+}
+
+/// Writes down how far it has come, after the rows are gone: what is done a second time finds nothing to do.
+async fn record(
+    application: &Application<'_>,
+    id: &str,
+    applied: &mut RuleApplied,
+    rows: u64,
+    took: Duration,
+    next: &[Scalar],
+    windows: &mut Option<Windows<'_>>,
+) -> Result<(), End> {
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    applied.rows += rows;
+    applied.batches += 1;
+    applied.busy_ms += took_ms;
+    applied.longest_ms = applied.longest_ms.max(took_ms);
+    let mut cursor = None;
+    if let Some(walk) = windows {
+        walk.cursor.at = Some(next.to_vec());
+        cursor = serde_json::to_string(&walk.cursor).ok();
+    }
+    let context = application.context;
+    context.progress.beat();
+    let progressed = Progressed { rows, took_ms };
+    context.state.advance_disposition(id, &context.run_id, progressed, cursor.as_deref()).await?;
+    Ok(())
+}
+
+/// Rows can come to match while it works: the caps hold for what was done, too.
+fn cap(application: &Application<'_>, ready: &Ready<'_>, applied: &RuleApplied) -> Result<(), End> {
+    let caps = &application.setting.policy.caps;
+    let most = caps.max_rows.max(ready.meaning.rows);
+    if applied.rows > most {
+        return Err(End::Cap(format!("{} rows are more than `max_rows` ({})", applied.rows, caps.max_rows)));
+    }
+    Ok(())
+}
+
+/// Waits while something speaks for it.
+async fn breathe(application: &Application<'_>, ground: &mut Box<dyn Ground>, asked: &mut Instant) -> Result<(), End> {
+    let most = application.setting.policy.batch.max_replica_lag;
+    loop {
+        if application.context.cancel.is_cancelled() {
+            return Err(End::Cancelled);
+        }
+        if asked.elapsed() < Duration::from_secs(1) && !application.is_paused() {
+            return Ok(());
+        }
+        *asked = Instant::now();
+        let lags = match ground.pressure().await {
+            Ok(pressure) => pressure.replica_lag.is_some_and(|lag| lag > most),
+            // Trouble with the connection shows in the work itself.
+            Err(_) => false,
+        };
+        if !lags && !application.is_paused() {
+            return Ok(());
+        }
+        application.context.progress.phase(if lags { "waiting for a standby" } else { "paused" });
+        pause(application, Duration::from_secs(1)).await?;
+    }
+}
+
+async fn pause(application: &Application<'_>, time: Duration) -> Result<(), End> {
+    tokio::select! {
+        () = application.context.cancelled() => Err(End::Cancelled),
+        () = tokio::time::sleep(time) => {
+            application.context.progress.beat();
+            Ok(())
+        }
+    }
+}
+
+async fn reopen(application: &Application<'_>, ground: &mut Box<dyn Ground>) -> Result<(), End> {
+    let mut last = None;
+    for attempt in 1..=PATIENCE {
+        pause(application, Duration::from_millis(500) * attempt).await?;
+        match application.door.open().await {
+            Ok(new) => {
+                *ground = new;
+                return Ok(());
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    last.map_or(Ok(()), |error| Err(End::Ground(error)))
+}
+
+/// The holds as they were read, and whether they still are the same.
+struct Holds {
+    state: State,
+    policy: String,
+    active: Vec<Hold>,
+}
+
+impl Holds {
+    async fn read(state: &State, policy: &str) -> Result<Self, End> {
+        let active = state.holds(Some(policy), Some(Timestamp::now())).await?;
+        Ok(Self { state: state.clone(), policy: policy.to_owned(), active })
+    }
+}
+
+#[async_trait]
+impl Gate for Holds {
+    async fn is_open(&self) -> bool {
+        let now = self.state.holds(Some(&self.policy), Some(Timestamp::now())).await;
+        // What cannot be read may be anything.
+        now.is_ok_and(|holds| holds == self.active)
+    }
+}

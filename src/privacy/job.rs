@@ -1,0 +1,179 @@
+//! The privacy job: what the scheduler, `job run` and `privacy apply` execute.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::apply::{Application, Applied, apply};
+use super::plan::{self, Plan};
+use super::session::Session;
+use super::{policy, precondition};
+use crate::config::{Config, DatabaseKind, JobKind, PrivacyPolicy};
+use crate::database::Servers;
+use crate::run::{self, Failure, Limits, Outcome, PlanView, Refusal, RunContext, who};
+use crate::state::{Approval, Cause, LogEntry, LogKind, State};
+
+/// How long one transaction should take by default. SQLite has one writer: while one works, all others wait.
+const TARGET: Duration = Duration::from_millis(300);
+const SQLITE_TARGET: Duration = Duration::from_millis(50);
+
+/// How long a run may go without progress: the longest thing that makes none is counting the rows of a plan.
+const STALL: Duration = Duration::from_secs(3600);
+
+/// How many of a policy's dispositions are looked back at.
+const EARLIER: u32 = 200;
+
+/// A `[privacy.*]` table, ready to run.
+pub struct Job {
+    config: Arc<Config>,
+    servers: Arc<Servers>,
+    settings: PrivacyPolicy,
+}
+
+impl Job {
+    /// The job of a table.
+    pub fn new(config: Arc<Config>, servers: Arc<Servers>, settings: PrivacyPolicy) -> Self {
+        Self { config, servers, settings }
+    }
+
+    /// `privacy.ferpa`
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", JobKind::Privacy.as_str(), self.settings.name)
+    }
+
+    /// What applying the policy would do now.
+    pub async fn make_plan(&self, state: &State) -> Result<Plan, Failure> {
+        let mut session = Session::open(&self.servers, &self.settings, state.dir()).await?;
+        let holds = state.holds(Some(&self.settings.name), Some(session.seen.now)).await?;
+        let earlier = state.dispositions(&self.settings.name, None, EARLIER).await?;
+        let setting = session.seen.setting(&self.settings, session.ground.as_ref());
+        let (planned, warnings) = plan::make(session.ground.as_mut(), &setting, &holds, &earlier).await?;
+        Ok(Plan {
+            policy: self.settings.name.clone(),
+            hash: policy::hash(&self.settings),
+            database: self.settings.database.to_string(),
+            at: session.seen.now,
+            rules: planned.into_iter().map(|one| one.shown).collect(),
+            warnings: session.seen.warnings.iter().cloned().chain(warnings).collect(),
+        })
+    }
+
+    fn target(&self) -> Duration {
+        let database = self.config.databases.get(&self.settings.database);
+        let is_sqlite = database.is_some_and(|database| matches!(database.kind, DatabaseKind::Sqlite(_)));
+        self.settings.batch.target.unwrap_or(if is_sqlite { SQLITE_TARGET } else { TARGET })
+    }
+
+    /// Whether this form of the policy may be applied. The first one that a person applies is approved by that; from then
+    /// on every other form must be approved by its hash.
+    async fn approved(&self, hash: &str, who: &str, context: &RunContext) -> Result<(), Failure> {
+        if !self.settings.approval {
+            return Ok(());
+        }
+        let (state, name) = (&context.state, &self.settings.name);
+        let approval = state.approval(name).await?;
+        if approval.as_ref().is_some_and(|approval| approval.hash == hash) {
+            return Ok(());
+        }
+        let now = Timestamp::now();
+        let entry = |kind, detail| LogEntry {
+            kind,
+            policy: Some(name.clone()),
+            database: Some(self.settings.database.to_string()),
+            run_id: Some(context.run_id.clone()),
+            who: who.to_owned(),
+            host: run::host(),
+            detail,
+        };
+        if approval.is_none() && context.cause == Cause::Manual {
+            let first =
+                Approval { policy: name.clone(), hash: hash.to_owned(), approved_by: who.to_owned(), approved_at: now };
+            let detail = json!({"policy_hash": hash, "by": "applying it for the first time"});
+            state.approve(&first, &entry(LogKind::PolicyApproved, detail)).await?;
+            return Ok(());
+        }
+        let before = approval.as_ref().map(|approval| approval.hash.clone());
+        let detail = json!({"policy_hash": hash, "approved_hash": before});
+        state.log(&entry(LogKind::PolicyChanged, detail), now).await?;
+        let how = if before.is_some() { "has changed since it was approved" } else { "was never approved" };
+        Err(Failure {
+            refused: Some(Refusal::Safety),
+            ..Failure::new(format!("the policy {how}: nothing was done")).hint(format!(
+                "look at `caretaker privacy plan {name}`, then `caretaker privacy approve {name} {}`",
+                &hash[..12]
+            ))
+        })
+    }
+}
+
+#[async_trait]
+impl run::Job for Job {
+    fn name(&self) -> String {
+        self.full_name()
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { timeout: self.settings.timeout, stall_timeout: STALL.min(self.settings.timeout) }
+    }
+
+    async fn plan(&self, state: &State) -> Result<PlanView, Failure> {
+        let plan = self.make_plan(state).await?;
+        let value = serde_json::to_value(&plan).map_err(|error| Failure::new(error.to_string()))?;
+        Ok(PlanView { text: super::show::plan(&plan), value })
+    }
+
+    /// What a killed run has left is taken up by the next one, from where it had come to.
+    async fn recover(&self, _: &State) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn run(&self, context: &RunContext) -> Result<Outcome, Failure> {
+        let hash = policy::hash(&self.settings);
+        let who = if context.cause == Cause::Manual { who() } else { "daemon".to_owned() };
+        self.approved(&hash, &who, context).await?;
+        precondition::backups(&self.settings, &context.state).await?;
+        context.progress.phase("plan");
+        let mut session = Session::open(&self.servers, &self.settings, context.state.dir()).await?;
+        let holds = context.state.holds(Some(&self.settings.name), Some(session.seen.now)).await?;
+        let earlier = context.state.dispositions(&self.settings.name, None, EARLIER).await?;
+        let setting = session.seen.setting(&self.settings, session.ground.as_ref());
+        let planning = plan::make(session.ground.as_mut(), &setting, &holds, &earlier);
+        let (planned, warnings) = context.progress.beat_during(planning).await?;
+        context.progress.phase("apply");
+        let application = Application {
+            context,
+            setting: &setting,
+            hash: &hash,
+            door: &session.entrance,
+            who: &who,
+            target: self.target(),
+        };
+        let applied = apply(&application, &mut session.ground, &planned).await?;
+        let of_rules = planned.iter().flat_map(|one| &one.shown.warnings);
+        let warnings: Vec<&String> = session.seen.warnings.iter().chain(&warnings).chain(of_rules).collect();
+        let summary = json!({
+            "policy": self.settings.name, "policy_hash": hash, "rules": applied.rules, "warnings": warnings,
+        });
+        outcome(&applied, summary)
+    }
+}
+
+/// All rules done: success. Otherwise what went wrong with which.
+fn outcome(applied: &Applied, summary: serde_json::Value) -> Result<Outcome, Failure> {
+    let wrong: Vec<_> = applied.rules.iter().filter(|rule| rule.error.is_some()).collect();
+    let Some(first) = wrong.first() else { return Ok(Outcome::Succeeded { summary }) };
+    let told = wrong.iter().map(|rule| format!("{}: {}", rule.rule, rule.error.as_deref().unwrap_or_default()));
+    let failure = Failure {
+        message: told.collect::<Vec<_>>().join("; "),
+        hint: first.hint.clone(),
+        retryable: wrong.iter().any(|rule| rule.retryable),
+        refused: wrong.iter().all(|rule| rule.refused).then_some(Refusal::Safety),
+    };
+    match wrong.len() == applied.rules.len() && applied.rules.iter().all(|rule| rule.rows == 0) {
+        true => Err(failure),
+        false => Ok(Outcome::Partial { summary, failure }),
+    }
+}

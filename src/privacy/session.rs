@@ -1,0 +1,94 @@
+//! A policy's database, open and looked at.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use super::apply::Door;
+use super::ground::{Ground, GroundError, PostgresGround, Trouble};
+use super::key::HmacKey;
+use super::plan::Setting;
+use crate::config::PrivacyPolicy;
+use crate::database::Servers;
+use crate::database::schema::Schema;
+use crate::run::Failure;
+
+/// Two clocks that differ by more than this are worth a word.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
+
+/// A policy's database, open and looked at.
+pub struct Session {
+    /// The connection.
+    pub ground: Box<dyn Ground>,
+    /// What it looks like.
+    pub seen: Seen,
+    /// The way back in.
+    pub entrance: Entrance,
+}
+
+/// What a policy's database looks like.
+pub struct Seen {
+    /// Its tables.
+    pub schema: Schema,
+    /// The key of pseudonyms.
+    pub key: HmacKey,
+    /// Now: the earlier of two clocks, so that a wrong one makes rows stay rather than go.
+    pub now: Timestamp,
+    /// What is strange about the clocks.
+    pub warnings: Vec<String>,
+}
+
+impl Seen {
+    /// What rules are resolved against.
+    pub fn setting<'a>(&'a self, policy: &'a PrivacyPolicy, ground: &dyn Ground) -> Setting<'a> {
+        Setting { dialect: ground.dialect(), schema: &self.schema, policy, key: &self.key, now: self.now }
+    }
+}
+
+/// Opens a policy's database.
+pub struct Entrance {
+    servers: Arc<Servers>,
+    policy: PrivacyPolicy,
+}
+
+#[async_trait]
+impl Door for Entrance {
+    async fn open(&self) -> Result<Box<dyn Ground>, GroundError> {
+        match self.servers.get(&self.policy.database) {
+            Some(server) => Ok(Box::new(PostgresGround::open(server, &self.policy.batch).await?)),
+            None => Err(GroundError {
+                kind: Trouble::Other,
+                message: "policies on SQLite are not there yet".to_owned(),
+                hint: None,
+            }),
+        }
+    }
+}
+
+impl Session {
+    /// Opens the database and looks at it.
+    pub async fn open(
+        servers: &Arc<Servers>,
+        policy: &PrivacyPolicy,
+        state_dir: &std::path::Path,
+    ) -> Result<Self, Failure> {
+        let (owned, dir) = (policy.clone(), state_dir.to_owned());
+        let key = tokio::task::spawn_blocking(move || HmacKey::of(&owned, &dir)).await;
+        let key = key.map_err(|panic| Failure::new(panic.to_string()))??;
+        let entrance = Entrance { servers: Arc::clone(servers), policy: policy.clone() };
+        let mut ground = entrance.open().await?;
+        let (theirs, ours) = (ground.clock().await?, Timestamp::now());
+        let mut warnings = Vec::new();
+        let apart = theirs.duration_since(ours).abs();
+        if apart > CLOCKS_DIFFER {
+            warnings.push(format!(
+                "the server's clock and this machine's are {} apart; the earlier one counts",
+                crate::units::seconds(apart.as_secs_f64())
+            ));
+        }
+        let schema = ground.inspect().await?;
+        let seen = Seen { schema, key, now: theirs.min(ours), warnings };
+        Ok(Self { ground, seen, entrance })
+    }
+}

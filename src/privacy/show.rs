@@ -1,0 +1,67 @@
+//! A plan as people read it.
+
+use std::fmt::Write as _;
+
+use super::plan::{Meaning, Plan, RulePlan};
+use crate::units;
+
+/// The plan as text.
+pub fn plan(plan: &Plan) -> String {
+    let mut text = format!("policy {} on {}, hash {}\n", plan.policy, plan.database, &plan.hash[..12]);
+    for rule in &plan.rules {
+        text.push('\n');
+        self::rule(&mut text, rule);
+    }
+    for warning in &plan.warnings {
+        let _ = write!(text, "\nwarning: {warning}");
+    }
+    text.trim_end().to_owned()
+}
+
+fn rule(text: &mut String, rule: &RulePlan) {
+    let _ = writeln!(text, "{}: {} in {}", rule.name, rule.action, rule.table);
+    if let Some(reason) = &rule.reason {
+        let _ = writeln!(text, "  because of    {reason}");
+    }
+    if let Some(meaning) = &rule.meaning {
+        self::meaning(text, meaning);
+    }
+    for problem in &rule.problems {
+        let _ = writeln!(text, "  problem:      {problem}");
+    }
+    if let Some(beyond) = &rule.beyond {
+        let _ = writeln!(text, "  refused:      {beyond}");
+    }
+    for warning in &rule.warnings {
+        let _ = writeln!(text, "  warning:      {warning}");
+    }
+}
+
+fn meaning(text: &mut String, meaning: &Meaning) {
+    let _ = writeln!(text, "  older than    {}", meaning.cutoff);
+    let share = units::share(meaning.share);
+    let _ = writeln!(text, "  rows          {} of {} ({share})", meaning.rows, meaning.table_rows);
+    if let Some(oldest) = &meaning.oldest {
+        let _ = writeln!(text, "  oldest        {oldest}");
+    }
+    for (rows, why) in [
+        (meaning.held, "held"),
+        (meaning.kept_for_children, "kept, because of their children"),
+        (meaning.without_age, "without an age, kept for ever"),
+    ] {
+        if rows > 0 {
+            let _ = writeln!(text, "                {rows} {why}");
+        }
+    }
+    let index = meaning.index.as_ref().map_or_else(|| "none".to_owned(), Clone::clone);
+    let _ = writeln!(text, "  walked by     {}; index on the age: {index}", meaning.walk);
+    if let Some(seconds) = meaning.estimated_seconds {
+        let _ = writeln!(text, "  will take     about {}", units::seconds(seconds));
+    }
+    for row in &meaning.sample {
+        let values: Vec<String> = row.iter().map(|(column, value)| format!("{column}={value}")).collect();
+        let _ = writeln!(text, "  for example   {}", values.join(" "));
+    }
+    let sql = meaning.sql.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    let _ = writeln!(text, "  SQL           {sql}");
+}
