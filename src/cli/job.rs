@@ -151,7 +151,9 @@ pub(super) fn told(name: &str, report: RunReport, scene: &Scene<'_>) -> Result<E
         "summary": report.summary,
     }));
     if let Some(summary) = &report.summary {
-        scene.output.line(super::backup::summary_line(summary));
+        if summary["backup"].is_string() {
+            scene.output.line(super::backup::summary_line(summary));
+        }
         for warning in summary["warnings"].as_array().into_iter().flatten() {
             scene.output.line(format!("  {} {}", scene.output.warn("warning:"), warning.as_str().unwrap_or_default()));
         }

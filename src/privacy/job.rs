@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::apply::{Application, Applied, apply};
+use super::apply::{Application, RuleApplied, apply};
 use super::plan::{self, Plan};
 use super::session::Session;
 use super::{policy, precondition};
@@ -135,14 +135,10 @@ impl run::Job for Job {
         let who = if context.cause == Cause::Manual { who() } else { "daemon".to_owned() };
         self.approved(&hash, &who, context).await?;
         precondition::backups(&self.settings, &context.state).await?;
-        context.progress.phase("plan");
+        context.progress.phase("apply");
         let mut session = Session::open(&self.servers, &self.settings, context.state.dir()).await?;
-        let holds = context.state.holds(Some(&self.settings.name), Some(session.seen.now)).await?;
         let earlier = context.state.dispositions(&self.settings.name, None, EARLIER).await?;
         let setting = session.seen.setting(&self.settings, session.ground.as_ref());
-        let planning = plan::make(session.ground.as_mut(), &setting, &holds, &earlier);
-        let (planned, warnings) = context.progress.beat_during(planning).await?;
-        context.progress.phase("apply");
         let application = Application {
             context,
             setting: &setting,
@@ -151,19 +147,27 @@ impl run::Job for Job {
             who: &who,
             target: self.target(),
         };
-        let applied = apply(&application, &mut session.ground, &planned).await?;
-        let of_rules = planned.iter().flat_map(|one| &one.shown.warnings);
-        let warnings: Vec<&String> = session.seen.warnings.iter().chain(&warnings).chain(of_rules).collect();
+        let done = apply(&application, &mut session.ground, &earlier).await?;
+        let (_, of_order) = plan::in_order(&setting);
+        let mut warnings: Vec<String> = session.seen.warnings.iter().cloned().chain(of_order).collect();
+        for (applied, plan) in &done {
+            warnings.extend(plan.warnings.iter().map(|warning| format!("{}: {warning}", plan.name)));
+            if applied.left > 0 {
+                warnings
+                    .push(format!("{}: {} rows match all the same; the next run looks again", plan.name, applied.left));
+            }
+        }
+        let rules: Vec<RuleApplied> = done.into_iter().map(|(applied, _)| applied).collect();
         let summary = json!({
-            "policy": self.settings.name, "policy_hash": hash, "rules": applied.rules, "warnings": warnings,
+            "policy": self.settings.name, "policy_hash": hash, "rules": rules, "warnings": warnings,
         });
-        outcome(&applied, summary)
+        outcome(&rules, summary)
     }
 }
 
 /// All rules done: success. Otherwise what went wrong with which.
-fn outcome(applied: &Applied, summary: serde_json::Value) -> Result<Outcome, Failure> {
-    let wrong: Vec<_> = applied.rules.iter().filter(|rule| rule.error.is_some()).collect();
+fn outcome(rules: &[RuleApplied], summary: serde_json::Value) -> Result<Outcome, Failure> {
+    let wrong: Vec<_> = rules.iter().filter(|rule| rule.error.is_some()).collect();
     let Some(first) = wrong.first() else { return Ok(Outcome::Succeeded { summary }) };
     let told = wrong.iter().map(|rule| format!("{}: {}", rule.rule, rule.error.as_deref().unwrap_or_default()));
     let failure = Failure {
@@ -172,7 +176,7 @@ fn outcome(applied: &Applied, summary: serde_json::Value) -> Result<Outcome, Fai
         retryable: wrong.iter().any(|rule| rule.retryable),
         refused: wrong.iter().all(|rule| rule.refused).then_some(Refusal::Safety),
     };
-    match wrong.len() == applied.rules.len() && applied.rules.iter().all(|rule| rule.rows == 0) {
+    match wrong.len() == rules.len() && rules.iter().all(|rule| rule.rows == 0) {
         true => Err(failure),
         false => Ok(Outcome::Partial { summary, failure }),
     }

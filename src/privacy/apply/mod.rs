@@ -12,16 +12,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::ground::{Ground, GroundError};
-use super::plan::{Planned, Setting};
+use super::plan::{self, RulePlan, Setting};
+use crate::config::Rule;
 use crate::run::{Failure, RunContext};
-use crate::state::{LogEntry, LogKind, StateError};
-
-/// What came of applying a policy.
-#[derive(Debug, Clone, Serialize)]
-pub struct Applied {
-    /// What came of each rule, in the order in which they were applied.
-    pub rules: Vec<RuleApplied>,
-}
+use crate::state::{Disposition, LogEntry, LogKind, StateError};
 
 /// What came of applying a rule.
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +32,8 @@ pub struct RuleApplied {
     pub busy_ms: u64,
     /// How long the longest took.
     pub longest_ms: u64,
+    /// Rows that match all the same: those that came while it worked, or that a trigger or rule of the server kept.
+    pub left: u64,
     /// Why it came to no end.
     pub error: Option<String>,
     /// What the person can do.
@@ -93,7 +89,8 @@ impl Application<'_> {
     }
 }
 
-/// Applies each rule that can be; a rule that fails does not keep the others. Gives what came of each.
+/// Applies each rule that can be; a rule that fails does not keep the others. Each is planned anew when its turn comes, for
+/// those before it have changed what is there. Gives what came of each, and its plan.
 ///
 /// # Errors
 ///
@@ -101,42 +98,55 @@ impl Application<'_> {
 pub async fn apply(
     application: &Application<'_>,
     ground: &mut Box<dyn Ground>,
-    planned: &[Planned<'_>],
-) -> Result<Applied, Failure> {
-    let mut rules = Vec::new();
-    for one in planned {
-        let mut applied = RuleApplied {
-            rule: one.shown.name.clone(),
-            table: one.shown.table.clone(),
-            rows: 0,
-            batches: 0,
-            busy_ms: 0,
-            longest_ms: 0,
-            error: None,
-            hint: None,
-            refused: false,
-            retryable: false,
-        };
+    earlier: &[Disposition],
+) -> Result<Vec<(RuleApplied, RulePlan)>, Failure> {
+    let mut done = Vec::new();
+    let setting = application.setting;
+    let state = &application.context.state;
+    for rule in plan::in_order(setting).0 {
+        let holds = state.holds(Some(&setting.policy.name), Some(setting.now)).await?;
+        let known = plan::Known { holds: &holds, earlier, gone: &[] };
+        let planning = plan::rule(ground.as_mut(), setting, rule, known);
+        let one = application.context.progress.beat_during(planning).await?;
+        let mut applied = RuleApplied::new(rule);
         match (&one.ready, &one.shown.beyond) {
             (None, _) => {
                 applied.error = Some(one.shown.problems.join("; "));
-                applied.hint = Some(format!("`caretaker privacy plan {}` says more", application.setting.policy.name));
+                applied.hint = Some(format!("`caretaker privacy plan {}` says more", setting.policy.name));
                 log_refusal(application, LogKind::Refused, &applied).await?;
             }
             (Some(_), Some(beyond)) => {
                 applied.error = Some(beyond.clone());
-                applied.hint = Some("look at the plan; if it is right, raise the cap for this run".to_owned());
+                applied.hint = Some("look at the plan; if it is right, raise the cap".to_owned());
                 applied.refused = true;
                 log_refusal(application, LogKind::CapReached, &applied).await?;
             }
             (Some(ready), None) => rule::apply(application, ground, ready, &mut applied).await?,
         }
-        rules.push(applied);
+        done.push((applied, one.shown));
         if application.context.cancel.is_cancelled() {
             break;
         }
     }
-    Ok(Applied { rules })
+    Ok(done)
+}
+
+impl RuleApplied {
+    fn new(rule: &Rule) -> Self {
+        Self {
+            rule: rule.name.clone(),
+            table: rule.table.to_string(),
+            rows: 0,
+            batches: 0,
+            busy_ms: 0,
+            longest_ms: 0,
+            left: 0,
+            error: None,
+            hint: None,
+            refused: false,
+            retryable: false,
+        }
+    }
 }
 
 async fn log_refusal(application: &Application<'_>, kind: LogKind, applied: &RuleApplied) -> Result<(), StateError> {

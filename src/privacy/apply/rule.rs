@@ -12,7 +12,7 @@ use super::window::{Cursor, Windows};
 use super::{Application, RuleApplied};
 use crate::privacy::fragment::Scalar;
 use crate::privacy::ground::{Gate, Ground, GroundError, Trouble};
-use crate::privacy::plan::{Ready, action};
+use crate::privacy::plan::{Ready, action, left};
 use crate::run::Failure;
 use crate::state::{DispositionState, Hold, LogKind, NewDisposition, Progressed, State};
 
@@ -21,6 +21,9 @@ const GOES_ON_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// How often in a row a window may be too slow, locked out or cut off before the rule is given up.
 const PATIENCE: u32 = 8;
+
+/// How long looking for what is left may take.
+const LOOK_WITHIN: Duration = Duration::from_secs(600);
 
 /// From how many rows on a table is cleared up.
 const MUCH: u64 = 10_000;
@@ -38,10 +41,16 @@ pub(super) async fn apply(
 ) -> Result<(), Failure> {
     let state = &application.context.state;
     let (id, left) = begin(application, ready).await?;
-    let went = walk(application, ground, ready, &id, left, applied).await;
+    let mut went = walk(application, ground, ready, &id, left, applied).await;
+    if went.is_ok() {
+        match left_over(application, ground, ready).await {
+            Ok(left) => applied.left = left,
+            Err(end) => went = Err(end),
+        }
+    }
     let mut detail = json!({
         "disposition": id, "rule": applied.rule, "table": applied.table, "rows": applied.rows,
-        "batches": applied.batches, "longest_ms": applied.longest_ms, "cutoff": ready.meaning.cutoff,
+        "batches": applied.batches, "longest_ms": applied.longest_ms, "left": applied.left, "cutoff": ready.meaning.cutoff,
         "kept_for_children": ready.meaning.kept_for_children, "held": ready.meaning.held,
     });
     let (end, kind) = match went {
@@ -73,6 +82,16 @@ pub(super) async fn apply(
         }
     }
     Ok(())
+}
+
+/// Looks for rows that should have been taken in hand.
+async fn left_over(application: &Application<'_>, ground: &mut Box<dyn Ground>, ready: &Ready<'_>) -> Result<u64, End> {
+    let setting = application.setting;
+    let holds = Holds::read(&application.context.state, &setting.policy.name).await?;
+    let held = setting.held(ready.resolved.table, &holds.active).0;
+    ground.limit(LOOK_WITHIN).await.map_err(End::Ground)?;
+    let looking = left(ground.as_mut(), &ready.resolved, held.as_ref());
+    application.context.progress.beat_during(looking).await.map_err(End::Ground)
 }
 
 /// Why a walk came to no end.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::privacy::dialect::Dialect;
 use crate::privacy::fragment::{Fragment, Scalar};
 use crate::privacy::ground::{Ground, GroundError};
 use crate::privacy::plan::{Resolved, Walk};
@@ -73,14 +74,14 @@ impl<'a> Windows<'a> {
     /// Rows after the cursor's key, up to the key so many rows further.
     async fn by_key(&self, ground: &mut dyn Ground, end: &[Scalar], rows: u64) -> Result<Window, GroundError> {
         let dialect = ground.dialect();
-        let place = self.walk.place(dialect);
+        let place = self.place(dialect);
         let mut after = Fragment::default();
         if let Some(at) = &self.cursor.at {
             after.push(format!("{place} > ")).append(self.walk.bound(at)).push(" AND ");
         }
         let mut ahead = after.clone();
         ahead.push(format!("{place} <= ")).append(self.walk.bound(end));
-        let found = self.look(ground, ahead, &place, rows.saturating_sub(1)).await?;
+        let found = self.look(ground, ahead, rows.saturating_sub(1)).await?;
         let next = found.unwrap_or_else(|| end.to_vec());
         after.push(format!("{place} <= ")).append(self.walk.bound(&next));
         Ok(Window { rows: after, is_last: next == end, next })
@@ -89,7 +90,7 @@ impl<'a> Windows<'a> {
     /// Rows from the cursor's age on, below the age so many rows further. All rows of one age are in one window.
     async fn by_age(&self, ground: &mut dyn Ground, end: &[Scalar], rows: u64) -> Result<Window, GroundError> {
         let dialect = ground.dialect();
-        let place = self.walk.place(dialect);
+        let place = self.place(dialect);
         let mut from = Fragment::default();
         if let Some(at) = &self.cursor.at {
             from.push(format!("{place} >= ")).append(self.walk.bound(at)).push(" AND ");
@@ -98,7 +99,7 @@ impl<'a> Windows<'a> {
         let next = loop {
             let mut ahead = from.clone();
             ahead.push(format!("{place} <= ")).append(self.walk.bound(end));
-            match self.look(ground, ahead, &place, rows).await? {
+            match self.look(ground, ahead, rows).await? {
                 Some(found) if Some(&found) == self.cursor.at.as_ref() => rows = rows.saturating_mul(2),
                 found => break found,
             }
@@ -128,22 +129,25 @@ impl<'a> Windows<'a> {
         Window { rows, next: vec![Scalar::Text(to.to_string())], is_last: to == end }
     }
 
+    /// The walk's columns as a row value.
+    fn place(&self, dialect: &dyn Dialect) -> String {
+        format!("({})", self.walk.names(self.resolved.table, dialect).join(", "))
+    }
+
     /// The place of the row so many rows further in the walk's order.
     async fn look(
         &self,
         ground: &mut dyn Ground,
         condition: Fragment,
-        place: &str,
         offset: u64,
     ) -> Result<Option<Vec<Scalar>>, GroundError> {
         let dialect = ground.dialect();
         let mut question = Fragment::text("SELECT ");
-        let columns = self.walk.columns().iter();
-        question.append(Fragment::join(columns.map(|c| dialect.read(Fragment::text(dialect.name(&c.name)))), ", "));
+        let names = self.walk.names(self.resolved.table, dialect);
+        question.append(Fragment::join(names.iter().map(|name| dialect.read(Fragment::text(name.clone()))), ", "));
         question.push(format!(" FROM {} WHERE ", dialect.table(&self.resolved.table.relation)));
         question.append(condition);
-        let order = place.trim_start_matches('(').trim_end_matches(')');
-        question.push(format!(" ORDER BY {order} LIMIT 1 OFFSET {offset}"));
+        question.push(format!(" ORDER BY {} LIMIT 1 OFFSET {offset}", names.join(", ")));
         Ok(ground.ask(&question.finish(dialect.placeholder())).await?.into_iter().next())
     }
 }
@@ -164,16 +168,16 @@ async fn end(
             "SELECT (pg_relation_size('{}'::regclass) / current_setting('block_size')::int8)::text",
             table.replace('\'', "''")
         )),
-        Walk::Key(columns) => {
-            let names: Vec<String> = columns.iter().map(|column| dialect.name(&column.name)).collect();
+        Walk::Key(_) => {
+            let names = walk.names(resolved.table, dialect);
             let mut question = Fragment::text("SELECT ");
             question.append(Fragment::join(names.iter().map(|name| dialect.read(Fragment::text(name.clone()))), ", "));
             let backwards: Vec<String> = names.iter().map(|name| format!("{name} DESC")).collect();
             question.push(format!(" FROM {table} ORDER BY {} LIMIT 1", backwards.join(", ")));
             question
         }
-        Walk::Age(column) => {
-            let name = dialect.name(&column.name);
+        Walk::Age(_) => {
+            let name = walk.names(resolved.table, dialect).join(", ");
             let mut question = Fragment::text("SELECT ");
             question.append(dialect.read(Fragment::text(name.clone())));
             question.push(format!(" FROM {table} WHERE ")).append(resolved.older.clone());

@@ -29,6 +29,7 @@ pub async fn values(ground: &mut dyn Ground, resolved: &Resolved<'_>) -> Result<
 pub async fn figures(
     ground: &mut dyn Ground,
     resolved: &Resolved<'_>,
+    wanted: &Fragment,
     held: Option<&Fragment>,
 ) -> Result<Figures, GroundError> {
     let dialect = ground.dialect();
@@ -42,7 +43,7 @@ pub async fn figures(
         question.finish(dialect.placeholder())
     };
     let first = |rows: Vec<Vec<Scalar>>| rows.into_iter().next().unwrap_or_default();
-    let wanted = first(ground.ask(&count(resolved.wanted(held))).await?);
+    let wanted = first(ground.ask(&count(wanted.clone())).await?);
     let rows = number(wanted.first());
     let oldest = wanted.get(1).and_then(Scalar::shown);
     let difference = |all: u64| all.saturating_sub(rows);
@@ -73,7 +74,7 @@ const COUNTED: u64 = 1_000_000;
 pub async fn sample(
     ground: &mut dyn Ground,
     resolved: &Resolved<'_>,
-    held: Option<&Fragment>,
+    wanted: &Fragment,
 ) -> Result<Vec<Vec<(String, String)>>, GroundError> {
     let dialect = ground.dialect();
     let columns = &resolved.table.columns;
@@ -81,12 +82,27 @@ pub async fn sample(
     let read = columns.iter().map(|column| dialect.read(Fragment::text(dialect.name(&column.name))));
     question.append(Fragment::join(read, ", "));
     question.push(format!(" FROM {} WHERE ", dialect.table(&resolved.table.relation)));
-    question.append(resolved.wanted(held)).push(" LIMIT 3");
+    question.append(wanted.clone()).push(" LIMIT 3");
     let rows = ground.ask(&question.finish(dialect.placeholder())).await?;
     let masked = |row: Vec<Scalar>| {
         columns.iter().zip(row).map(|(column, value)| (column.name.clone(), value.masked())).collect()
     };
     Ok(rows.into_iter().map(masked).collect())
+}
+
+/// How many rows there are that a rule should have taken in hand.
+pub async fn left(
+    ground: &mut dyn Ground,
+    resolved: &Resolved<'_>,
+    held: Option<&Fragment>,
+) -> Result<u64, GroundError> {
+    let dialect = ground.dialect();
+    let mut question = Fragment::text("SELECT ");
+    question.append(dialect.read(Fragment::text("count(*)")));
+    question.push(format!(" FROM {} WHERE ", dialect.table(&resolved.table.relation)));
+    question.append(resolved.wanted(held, |guard| guard.has_children.clone()));
+    let rows = ground.ask(&question.finish(dialect.placeholder())).await?;
+    Ok(number(rows.first().and_then(|row| row.first())))
 }
 
 fn number(value: Option<&Scalar>) -> u64 {

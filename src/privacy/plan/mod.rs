@@ -8,6 +8,7 @@ mod walk;
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use measure::left;
 pub use order::order;
 pub use resolve::{Guard, Resolved, Setting};
 pub use walk::Walk;
@@ -93,6 +94,8 @@ pub struct Meaning {
 pub struct Ready<'a> {
     /// In SQL.
     pub resolved: Resolved<'a>,
+    /// Which rows it means once the rules before it are done.
+    pub foreseen: Fragment,
     /// How its rows are walked through.
     pub walk: Walk,
     /// What it means in figures.
@@ -108,7 +111,8 @@ pub struct Planned<'a> {
     pub ready: Option<Ready<'a>>,
 }
 
-/// Plans each rule, in the order in which they are applied. A rule that cannot be applied does not keep the others.
+/// Plans each rule, in the order in which they are applied, as if those before it were done. A rule that cannot be applied
+/// does not keep the others.
 ///
 /// # Errors
 ///
@@ -119,6 +123,32 @@ pub async fn make<'a>(
     holds: &[Hold],
     earlier: &[Disposition],
 ) -> Result<(Vec<Planned<'a>>, Vec<String>), GroundError> {
+    let (order, warnings) = in_order(setting);
+    let mut planned: Vec<Planned<'a>> = Vec::new();
+    let mut gone: Vec<(&Relation, Fragment)> = Vec::new();
+    for rule in order {
+        let one = self::rule(ground, setting, rule, Known { holds, earlier, gone: &gone }).await?;
+        if let Some(ready) = one.ready.as_ref().filter(|ready| ready.resolved.assignments.is_empty()) {
+            gone.push((&ready.resolved.table.relation, ready.foreseen.clone()));
+        }
+        planned.push(one);
+    }
+    Ok((planned, warnings))
+}
+
+/// What a rule is planned with.
+#[derive(Clone, Copy)]
+pub struct Known<'k> {
+    /// The holds that hold.
+    pub holds: &'k [Hold],
+    /// The policy's dispositions, the newest first.
+    pub earlier: &'k [Disposition],
+    /// Which rows of which tables will be gone by then.
+    pub gone: &'k [(&'k Relation, Fragment)],
+}
+
+/// The rules in the order in which they are applied, and what there is to say about it.
+pub fn in_order<'a>(setting: &Setting<'a>) -> (Vec<&'a Rule>, Vec<String>) {
     let rules = &setting.policy.rules;
     let known: Vec<(usize, &Relation)> = rules
         .iter()
@@ -129,25 +159,25 @@ pub async fn make<'a>(
     let (ordered, circle) = order(&tables, setting.schema);
     let unknown = (0..rules.len()).filter(|at| !known.iter().any(|(found, _)| found == at));
     let order: Vec<usize> = ordered.into_iter().map(|at| known[at].0).chain(unknown).collect();
-    let mut planned = Vec::new();
-    for at in order {
-        planned.push(rule(ground, setting, &rules[at], holds, earlier).await?);
-    }
     let mut warnings = Vec::new();
     if !circle.is_empty() {
         let names: Vec<String> = circle.iter().map(ToString::to_string).collect();
         let names = names.join(", ");
         warnings.push(format!("these tables refer to each other in a circle: {names}; rows that keep each other stay"));
     }
-    Ok((planned, warnings))
+    (order.into_iter().map(|at| &rules[at]).collect(), warnings)
 }
 
-async fn rule<'a>(
+/// Plans one rule.
+///
+/// # Errors
+///
+/// When the database cannot be asked any more.
+pub async fn rule<'a>(
     ground: &mut dyn Ground,
     setting: &Setting<'a>,
     rule: &'a Rule,
-    holds: &[Hold],
-    earlier: &[Disposition],
+    known: Known<'_>,
 ) -> Result<Planned<'a>, GroundError> {
     let mut shown = RulePlan {
         name: rule.name.clone(),
@@ -159,7 +189,7 @@ async fn rule<'a>(
         beyond: None,
         warnings: Vec::new(),
     };
-    let ready = match ready(ground, setting, rule, holds, earlier).await {
+    let ready = match ready(ground, setting, rule, known).await {
         Ok(ready) => ready,
         Err(Trouble::Rule(problem)) => {
             shown.problems.push(problem.0);
@@ -168,7 +198,7 @@ async fn rule<'a>(
         Err(Trouble::Ground(error)) => return Err(error),
     };
     shown.warnings.clone_from(&ready.resolved.warnings);
-    shown.beyond = beyond(&ready.meaning, setting, rule, earlier);
+    shown.beyond = beyond(&ready.meaning, setting, rule, known.earlier);
     shown.meaning = Some(ready.meaning.clone());
     Ok(Planned { shown, ready: Some(ready) })
 }
@@ -203,8 +233,7 @@ async fn ready<'a>(
     ground: &mut dyn Ground,
     setting: &Setting<'a>,
     rule: &'a Rule,
-    holds: &[Hold],
-    earlier: &[Disposition],
+    Known { holds, earlier, gone }: Known<'_>,
 ) -> Result<Ready<'a>, Trouble> {
     let mut resolved = setting.resolve(rule)?;
     if let Some(condition) = &rule.condition {
@@ -217,7 +246,12 @@ async fn ready<'a>(
     let (held, warnings) = setting.held(resolved.table, holds);
     resolved.warnings.extend(warnings);
     measure::values(ground, &resolved).await?;
-    let figures = measure::figures(ground, &resolved, held.as_ref()).await?;
+    let foreseen = resolved.wanted(held.as_ref(), |guard| {
+        let children = gone.iter().filter(|(table, _)| **table == guard.key.child);
+        let conditions: Vec<Fragment> = children.map(|(_, condition)| condition.clone()).collect();
+        setting.has_children(resolved.table, &guard.key, &conditions)
+    });
+    let figures = measure::figures(ground, &resolved, &foreseen, held.as_ref()).await?;
     let walk = Walk::choose(&resolved, figures.rows, figures.table_rows)?;
     let batch = resolved.batch(setting.dialect, &walk.shown(setting.dialect), held.as_ref());
     ground.check_statement(&batch.clone().finish(setting.dialect.placeholder())).await?;
@@ -228,7 +262,7 @@ async fn ready<'a>(
             rule.age_column, resolved.table.relation
         ));
     }
-    let sample = measure::sample(ground, &resolved, held.as_ref()).await?;
+    let sample = measure::sample(ground, &resolved, &foreseen).await?;
     #[allow(clippy::cast_precision_loss, reason = "a share and a pace for people")]
     let (share, estimated_seconds) = {
         let last = earlier.iter().find(|one| one.rule == rule.name && one.done > 0 && one.busy_ms > 0);
@@ -253,7 +287,7 @@ async fn ready<'a>(
         sample,
         estimated_seconds,
     };
-    Ok(Ready { resolved, walk, meaning })
+    Ok(Ready { resolved, foreseen, walk, meaning })
 }
 
 /// Below so many rows of a table a large share of it says nothing.
@@ -294,10 +328,10 @@ pub fn action(action: &Action) -> String {
 
 impl Resolved<'_> {
     /// Which rows are taken in hand: they match, are not done yet, are not held, and no children keep them.
-    pub fn wanted(&self, held: Option<&Fragment>) -> Fragment {
+    pub fn wanted(&self, held: Option<&Fragment>, has_children: impl Fn(&Guard) -> Fragment) -> Fragment {
         let mut wanted = self.candidates(held);
         for guard in &self.guards {
-            wanted.push(" AND NOT ").append(guard.has_children.clone());
+            wanted.push(" AND NOT ").append(has_children(guard));
         }
         wanted
     }
@@ -331,7 +365,11 @@ impl Resolved<'_> {
                 statement
             }
         };
-        statement.push("\nWHERE ").append(window.clone()).push("\n  AND ").append(self.wanted(held));
+        statement
+            .push("\nWHERE ")
+            .append(window.clone())
+            .push("\n  AND ")
+            .append(self.wanted(held, |guard| guard.has_children.clone()));
         statement
     }
 }

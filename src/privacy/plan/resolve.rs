@@ -186,7 +186,7 @@ impl<'a> Setting<'a> {
             if key.on_delete == OnDelete::Unset && is_covered {
                 continue;
             }
-            guards.push(Guard { has_children: self.has_children(table, key), key: key.clone(), is_covered });
+            guards.push(Guard { has_children: self.has_children(table, key, &[]), key: key.clone(), is_covered });
         }
         guards
     }
@@ -199,20 +199,31 @@ impl<'a> Setting<'a> {
         rules.any(|rule| is_child(&rule.table)) || references.into_iter().any(|one| is_child(&one.table))
     }
 
-    fn has_children(&self, table: &Table, key: &ForeignKey) -> Fragment {
+    /// Whether a row has children through a foreign key, but for those that `gone` says will be gone by then.
+    pub fn has_children(&self, table: &Table, key: &ForeignKey, gone: &[Fragment]) -> Fragment {
         let own = self.dialect.table(&table.relation);
         let of = |holder: &str, column: &str| format!("{holder}.{}", self.dialect.name(column));
-        let child = self.dialect.name("caretaker_child");
+        // Without another name the child's conditions find its columns by their bare names and by the table's.
+        let (child, named) = match key.child == table.relation {
+            true => (self.dialect.name("caretaker_child"), format!(" AS {}", self.dialect.name("caretaker_child"))),
+            false => (self.dialect.table(&key.child), String::new()),
+        };
         let pairs = key.child_columns.iter().zip(&key.parent_columns);
-        let mut conditions: Vec<String> =
+        let refers: Vec<String> =
             pairs.map(|(ours, theirs)| format!("{} = {}", of(&child, ours), of(&own, theirs))).collect();
+        let refers = refers.join(" AND ");
+        let mut exists =
+            Fragment::text(format!("EXISTS (SELECT 1 FROM {}{named} WHERE {refers}", self.dialect.table(&key.child)));
         if key.child == table.relation {
             // A row that refers to itself is not its own child.
             let same = key.parent_columns.iter().map(|name| format!("{} = {}", of(&child, name), of(&own, name)));
-            conditions.push(format!("NOT ({})", same.collect::<Vec<_>>().join(" AND ")));
+            exists.push(format!(" AND NOT ({})", same.collect::<Vec<_>>().join(" AND ")));
         }
-        let refers = conditions.join(" AND ");
-        Fragment::text(format!("EXISTS (SELECT 1 FROM {} AS {child} WHERE {refers})", self.dialect.table(&key.child)))
+        for condition in gone {
+            exists.push(" AND ").append(condition.clone().enclosed()).push(" IS NOT TRUE");
+        }
+        exists.push(")");
+        exists
     }
 
     /// Which rows of a table the holds keep; `None`: none do. With what the holds say that cannot be told of this table.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Resolved;
-use crate::database::schema::{Column, TableKind};
+use crate::database::schema::{Column, Table, TableKind};
 use crate::privacy::dialect::{Dialect, Unfit};
 use crate::privacy::fragment::{Fragment, Scalar};
 
@@ -65,10 +65,11 @@ impl Walk {
         }
     }
 
-    /// The row value of the walk's columns: `("id")`.
-    pub fn place(&self, dialect: &dyn Dialect) -> String {
-        let names: Vec<String> = self.columns().iter().map(|column| dialect.name(&column.name)).collect();
-        format!("({})", names.join(", "))
+    /// The walk's columns, each with its table before it: a bare name would mean what a question calls its answer, which is
+    /// text and has another order.
+    pub fn names(&self, table: &Table, dialect: &dyn Dialect) -> Vec<String> {
+        let table = dialect.table(&table.relation);
+        self.columns().iter().map(|column| format!("{table}.{}", dialect.name(&column.name))).collect()
     }
 
     /// A place on the walk as a row value that is bound.
