@@ -46,6 +46,8 @@ pub struct Table {
     pub indexes: Vec<Index>,
     /// Its triggers that are switched on, but for those that keep constraints.
     pub triggers: Vec<Trigger>,
+    /// The number that SQLite gives each row, under a name that no column has taken.
+    pub rowid: Option<Column>,
     /// How many rows the server believes it has; `None`: it was never looked at.
     pub estimated_rows: Option<u64>,
     /// What it is to its partitions.
@@ -190,8 +192,11 @@ impl Table {
     }
 
     /// The columns by which each row can be named and all walked through in order: those of the primary key, else of
-    /// another unique index without NULLs.
+    /// another unique index without NULLs; SQLite's rowid.
     pub fn key(&self) -> Option<Vec<&Column>> {
+        if let Some(rowid) = &self.rowid {
+            return Some(vec![rowid]);
+        }
         self.indexes.iter().filter(|index| index.is_unique && index.is_ordered).find_map(|index| {
             let columns: Option<Vec<&Column>> =
                 index.columns.iter().map(|name| self.column(name.as_deref()?)).collect();

@@ -1,6 +1,5 @@
 //! Holds: whether what somebody wants to hold can be held.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::session::Session;
@@ -11,7 +10,7 @@ use crate::state::Held;
 
 /// Checks against the live database that a hold means something: the table and the condition, or that the policy says who
 /// its people are.
-pub async fn check(config: &Config, policy: &PrivacyPolicy, held: &Held, state_dir: &Path) -> Result<(), Failure> {
+pub async fn check(config: &Config, policy: &PrivacyPolicy, held: &Held) -> Result<(), Failure> {
     match held {
         Held::Subject(_) if policy.subject.is_none() => {
             Err(Failure::new(format!("the policy {} does not say who its people are", policy.name))
@@ -20,7 +19,7 @@ pub async fn check(config: &Config, policy: &PrivacyPolicy, held: &Held, state_d
         Held::Subject(_) => Ok(()),
         Held::Rows { table, condition } => {
             let servers = Arc::new(Servers::new(config));
-            let mut session = Session::open(&servers, policy, state_dir).await?;
+            let mut session = Session::open(config, &servers, policy).await?;
             let name = table.parse().map_err(|error| Failure::new(format!("{error}")))?;
             let setting = session.seen.setting(policy, session.ground.as_ref());
             let found = setting.table(&name).map_err(|unfit| Failure::new(unfit.to_string()))?;

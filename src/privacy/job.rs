@@ -46,7 +46,7 @@ impl Job {
 
     /// What applying the policy would do now.
     pub async fn make_plan(&self, state: &State) -> Result<Plan, Failure> {
-        let mut session = Session::open(&self.servers, &self.settings, state.dir()).await?;
+        let mut session = Session::open(&self.config, &self.servers, &self.settings).await?;
         let holds = state.holds(Some(&self.settings.name), Some(session.seen.now)).await?;
         let earlier = state.dispositions(&self.settings.name, None, EARLIER).await?;
         let setting = session.seen.setting(&self.settings, session.ground.as_ref());
@@ -136,7 +136,7 @@ impl run::Job for Job {
         self.approved(&hash, &who, context).await?;
         precondition::backups(&self.settings, &context.state).await?;
         context.progress.phase("apply");
-        let mut session = Session::open(&self.servers, &self.settings, context.state.dir()).await?;
+        let mut session = Session::open(&self.config, &self.servers, &self.settings).await?;
         let earlier = context.state.dispositions(&self.settings.name, None, EARLIER).await?;
         let setting = session.seen.setting(&self.settings, session.ground.as_ref());
         let application = Application {

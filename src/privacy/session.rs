@@ -1,15 +1,16 @@
 //! A policy's database, open and looked at.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use super::apply::Door;
-use super::ground::{Ground, GroundError, PostgresGround, Trouble};
+use super::ground::{Ground, GroundError, PostgresGround, SqliteGround, Trouble};
 use super::key::HmacKey;
 use super::plan::Setting;
-use crate::config::PrivacyPolicy;
+use crate::config::{Config, DatabaseKind, PrivacyPolicy};
 use crate::database::Servers;
 use crate::database::schema::Schema;
 use crate::run::Failure;
@@ -50,33 +51,40 @@ impl Seen {
 pub struct Entrance {
     servers: Arc<Servers>,
     policy: PrivacyPolicy,
+    /// The file, where it is one.
+    file: Option<PathBuf>,
+    key: HmacKey,
 }
 
 #[async_trait]
 impl Door for Entrance {
     async fn open(&self) -> Result<Box<dyn Ground>, GroundError> {
-        match self.servers.get(&self.policy.database) {
-            Some(server) => Ok(Box::new(PostgresGround::open(server, &self.policy.batch).await?)),
-            None => Err(GroundError {
-                kind: Trouble::Other,
-                message: "policies on SQLite are not there yet".to_owned(),
-                hint: None,
-            }),
+        let policy = &self.policy;
+        match (&self.file, self.servers.get(&policy.database)) {
+            (Some(file), _) => {
+                Ok(Box::new(SqliteGround::open(file, &policy.batch, &policy.timezone, &self.key).await?))
+            }
+            (None, Some(server)) => Ok(Box::new(PostgresGround::open(server, &policy.batch).await?)),
+            // Every reference of a configuration that was read resolves.
+            (None, None) => {
+                let message = format!("there is no database {}", policy.database);
+                Err(GroundError { kind: Trouble::Other, message, hint: None })
+            }
         }
     }
 }
 
 impl Session {
     /// Opens the database and looks at it.
-    pub async fn open(
-        servers: &Arc<Servers>,
-        policy: &PrivacyPolicy,
-        state_dir: &std::path::Path,
-    ) -> Result<Self, Failure> {
-        let (owned, dir) = (policy.clone(), state_dir.to_owned());
+    pub async fn open(config: &Config, servers: &Arc<Servers>, policy: &PrivacyPolicy) -> Result<Self, Failure> {
+        let (owned, dir) = (policy.clone(), config.daemon.state_dir.clone());
         let key = tokio::task::spawn_blocking(move || HmacKey::of(&owned, &dir)).await;
         let key = key.map_err(|panic| Failure::new(panic.to_string()))??;
-        let entrance = Entrance { servers: Arc::clone(servers), policy: policy.clone() };
+        let file = config.databases.get(&policy.database).and_then(|database| match &database.kind {
+            DatabaseKind::Sqlite(target) => Some(target.path.clone()),
+            DatabaseKind::Postgres(_) => None,
+        });
+        let entrance = Entrance { servers: Arc::clone(servers), policy: policy.clone(), file, key: key.clone() };
         let mut ground = entrance.open().await?;
         let (theirs, ours) = (ground.clock().await?, Timestamp::now());
         let mut warnings = Vec::new();

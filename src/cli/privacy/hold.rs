@@ -47,7 +47,7 @@ async fn add(
     if until.is_some_and(|until| until <= now) {
         return Err(CliError::usage("`--until` lies in the past"));
     }
-    crate::privacy::hold::check(&scene.config, policy, &held, &scene.config.daemon.state_dir).await?;
+    crate::privacy::hold::check(&scene.config, policy, &held).await?;
     let state = scene.state().await?;
     let hold = Hold {
         id: Uuid::now_v7().to_string(),

@@ -116,6 +116,7 @@ fn table(row: &PgRow) -> Result<Table, sqlx::Error> {
         columns: Vec::new(),
         indexes: Vec::new(),
         triggers: Vec::new(),
+        rowid: None,
         estimated_rows,
         kind,
         hides_rows: row.try_get(7)?,

@@ -54,6 +54,9 @@ pub enum SqliteErrorKind {
     /// There is something where the restored database should go.
     #[error("it exists already: {0}")]
     TargetExists(String),
+    /// A constraint or a trigger is against it.
+    #[error("{0}")]
+    Constraint(String),
     /// It was cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -96,6 +99,7 @@ impl SqliteError {
             Some(ErrorCode::DiskFull) => Kind::Full,
             Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::CannotOpen) => Kind::Denied(text),
             Some(ErrorCode::SystemIoFailure) => Kind::Io(text),
+            Some(ErrorCode::ConstraintViolation) => Kind::Constraint(text),
             Some(ErrorCode::OperationInterrupted) => Kind::Cancelled,
             _ => Kind::Other(text),
         };

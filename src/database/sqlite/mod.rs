@@ -8,9 +8,11 @@ mod backup;
 mod check;
 mod copy;
 mod error;
+mod inspect;
 mod look;
 mod probe;
 mod restore;
+mod session;
 mod source;
 mod steps;
 
@@ -21,6 +23,7 @@ pub use error::{SqliteError, SqliteErrorKind};
 pub use look::{Figures, check_copy, check_live, figures, table_rows};
 pub use probe::{Probe, probe};
 pub use restore::restore_into_new;
+pub use session::{Cell, Session};
 
 /// The version of the SQLite built in: `3.51.1`.
 pub fn version() -> &'static str {

@@ -1,11 +1,13 @@
 //! What PostgreSQL and SQLite say differently.
 
 mod postgres;
+mod sqlite;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use postgres::PostgresDialect;
+pub use sqlite::{SqliteDialect, functions};
 
 use super::fragment::{Fragment, Scalar};
 use super::key::HmacKey;
@@ -36,6 +38,9 @@ pub trait Dialect: Send + Sync {
 
     /// `column < cutoff`, for a column that tells a row's age. Rows whose age is NULL are never older.
     fn older(&self, column: &Column, cutoff: Timestamp, zone: &TimeZone) -> Result<Fragment, Unfit>;
+
+    /// Whether a row's age cannot be told.
+    fn ageless(&self, column: &Column) -> Fragment;
 
     /// A constant as a value of the column.
     fn constant(&self, constant: &Constant, column: &Column) -> Result<Fragment, Unfit>;

@@ -62,6 +62,10 @@ impl Dialect for PostgresDialect {
         Ok(older)
     }
 
+    fn ageless(&self, column: &Column) -> Fragment {
+        Fragment::text(format!("{} IS NULL", self.name(&column.name)))
+    }
+
     fn constant(&self, constant: &Constant, column: &Column) -> Result<Fragment, Unfit> {
         let text = match constant {
             Constant::Text(text) => text.clone(),

@@ -1,6 +1,7 @@
 //! The database as a policy works on it: looked at, asked, and changed one short transaction at a time.
 
 mod postgres;
+mod sqlite;
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use postgres::PostgresGround;
+pub use sqlite::SqliteGround;
 
 use super::dialect::Dialect;
 use super::fragment::{Scalar, Statement};

@@ -59,7 +59,7 @@ pub async fn figures(
             number(first(ground.ask(&count(kept)).await?).first())
         }
     };
-    let without_age = number(first(ground.ask(&count(Fragment::text(format!("{age} IS NULL")))).await?).first());
+    let without_age = number(first(ground.ask(&count(resolved.ageless.clone())).await?).first());
     let table_rows = match resolved.table.estimated_rows {
         Some(estimate) if estimate > COUNTED => estimate.max(rows),
         _ => number(first(ground.ask(&count(Fragment::text("true"))).await?).first()),

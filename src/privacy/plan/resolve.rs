@@ -36,6 +36,8 @@ pub struct Resolved<'a> {
     pub cutoff: Timestamp,
     /// Old enough.
     pub older: Fragment,
+    /// Of an age that cannot be told.
+    pub ageless: Fragment,
     /// Old enough, and as the rule's condition says.
     pub matches: Fragment,
     /// Not yet as the rule sets them; `None`: they go.
@@ -80,6 +82,7 @@ impl<'a> Setting<'a> {
         let age = table.column(&rule.age_column).ok_or_else(|| unknown(table, &rule.age_column))?;
         let cutoff = cutoff(self.now, rule, &self.policy.timezone)?;
         let older = self.dialect.older(age, cutoff, &self.policy.timezone)?;
+        let ageless = self.dialect.ageless(age);
         let mut matches = older.clone();
         if let Some(condition) = &rule.condition {
             matches.push(format!(" AND (\n{condition}\n)"));
@@ -128,7 +131,7 @@ impl<'a> Setting<'a> {
             warnings.push(format!("triggers fire for each row: {}", fires.join(", ")));
         }
         let is_layered = goes && self.schema.inbound(&table.relation).any(|key| key.child == table.relation);
-        Ok(Resolved { rule, table, cutoff, older, matches, undone, assignments, guards, is_layered, warnings })
+        Ok(Resolved { rule, table, cutoff, older, ageless, matches, undone, assignments, guards, is_layered, warnings })
     }
 
     /// The column that tells whose row it is, as the policy's subject says; else that of the primary key.

@@ -1,0 +1,142 @@
+//! SQLite's words. What SQLite cannot say, functions of ours do; see [`functions`].
+
+pub mod functions;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{Dialect, Unfit};
+use crate::config::{CalendarUnit, Constant, FakeKind};
+use crate::database::schema::{Column, Family, Relation};
+use crate::privacy::fragment::{Fragment, Scalar};
+use crate::privacy::key::HmacKey;
+
+/// SQLite as it is built in.
+pub struct SqliteDialect;
+
+impl Dialect for SqliteDialect {
+    fn name(&self, name: &str) -> String {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+
+    fn table(&self, relation: &Relation) -> String {
+        format!("\"main\".{}", self.name(&relation.name))
+    }
+
+    fn read(&self, expression: Fragment) -> Fragment {
+        expression
+    }
+
+    fn placeholder(&self) -> fn(usize, &str) -> String {
+        |number, _| format!("?{number}")
+    }
+
+    fn literal(&self) -> fn(&Scalar, &str) -> String {
+        |scalar, _| match scalar {
+            Scalar::Null => "NULL".to_owned(),
+            Scalar::Integer(number) => number.to_string(),
+            Scalar::Real(number) => number.to_string(),
+            Scalar::Text(text) => format!("'{}'", text.replace('\'', "''")),
+            Scalar::Bytes(bytes) => format!("x'{}'", hex::encode(bytes)),
+        }
+    }
+
+    fn older(&self, column: &Column, cutoff: Timestamp, _: &TimeZone) -> Result<Fragment, Unfit> {
+        let mut older = Fragment::text(format!("caretaker_instant({}) < ", self.name(&column.name)));
+        #[allow(clippy::cast_precision_loss, reason = "milliseconds of this millennium are exact")]
+        let seconds = cutoff.as_millisecond() as f64 / 1000.0;
+        older.append(Fragment::value(Scalar::Real(seconds), ""));
+        Ok(older)
+    }
+
+    fn ageless(&self, column: &Column) -> Fragment {
+        Fragment::text(format!("caretaker_instant({}) IS NULL", self.name(&column.name)))
+    }
+
+    fn constant(&self, constant: &Constant, _: &Column) -> Result<Fragment, Unfit> {
+        let scalar = match constant {
+            Constant::Text(text) => Scalar::Text(text.clone()),
+            Constant::Integer(number) => Scalar::Integer(*number),
+            Constant::Float(number) => Scalar::Real(*number),
+            Constant::Boolean(yes) => Scalar::Integer(i64::from(*yes)),
+        };
+        Ok(Fragment::value(scalar, ""))
+    }
+
+    fn differs(&self, one: Fragment, other: Fragment) -> Fragment {
+        Fragment::join([one, other], " IS NOT ").enclosed()
+    }
+
+    fn random(&self, column: &Column) -> Result<Fragment, Unfit> {
+        if matches!(column.family, Family::Integer | Family::Number | Family::Boolean | Family::Bytes) {
+            return Err(Unfit(format!("a random tombstone does not fit `{}`: write a constant one", column.name)));
+        }
+        // RFC 9562, section 5.4: version 4.
+        let hex = |bytes: u32| format!("lower(hex(randomblob({bytes})))");
+        Ok(Fragment::text(format!(
+            "{} || '-' || {} || '-4' || substr({}, 2) || '-a' || substr({}, 2) || '-' || {}",
+            hex(4),
+            hex(2),
+            hex(2),
+            hex(2),
+            hex(6)
+        )))
+    }
+
+    fn truncated(&self, column: &Column, unit: CalendarUnit, _: &TimeZone) -> Result<Fragment, Unfit> {
+        let unit = match unit {
+            CalendarUnit::Day => "day",
+            CalendarUnit::Month => "month",
+            CalendarUnit::Year => "year",
+        };
+        Ok(Fragment::text(format!("caretaker_truncate({}, '{unit}')", self.name(&column.name))))
+    }
+
+    fn masked(&self, column: &Column, first: u32, last: u32) -> Result<Fragment, Unfit> {
+        Ok(Fragment::text(format!("caretaker_mask({}, {first}, {last})", self.name(&column.name))))
+    }
+
+    fn rounded(&self, column: &Column, step: u64) -> Result<Fragment, Unfit> {
+        let name = self.name(&column.name);
+        Ok(Fragment::text(format!(
+            "CASE typeof({name}) WHEN 'integer' THEN CAST(round({name} / {step}.0) * {step} AS INTEGER) \
+             WHEN 'real' THEN round({name} / {step}.0) * {step} ELSE {name} END"
+        )))
+    }
+
+    fn pseudonym(&self, column: &Column, _: &HmacKey) -> Result<(Fragment, Fragment), Unfit> {
+        let name = self.name(&column.name);
+        match column.family {
+            Family::Uuid => Ok((
+                Fragment::text(format!("caretaker_hmac_uuid({name})")),
+                Fragment::text(format!("substr({name}, 15, 1) <> '8'")),
+            )),
+            Family::Integer | Family::Number | Family::Boolean => Err(Unfit(format!(
+                "`hmac` does not fit `{}`, of type {}: it is for text",
+                column.name, column.type_name
+            ))),
+            _ => Ok((
+                Fragment::text(format!("caretaker_hmac({name})")),
+                Fragment::text(format!("substr({name}, 1, 5) <> 'hmac:'")),
+            )),
+        }
+    }
+
+    fn fake(&self, column: &Column, kind: FakeKind, of: &Column, _: &HmacKey) -> Result<Fragment, Unfit> {
+        let kind = match kind {
+            FakeKind::Name => "name",
+            FakeKind::FirstName => "first_name",
+            FakeKind::LastName => "last_name",
+            FakeKind::Email => "email",
+            FakeKind::Phone => "phone",
+            FakeKind::Ip => "ip",
+        };
+        match column.family {
+            Family::Integer | Family::Number | Family::Boolean => Err(Unfit(format!(
+                "`fake` does not fit `{}`, of type {}: it is for text",
+                column.name, column.type_name
+            ))),
+            _ => Ok(Fragment::text(format!("caretaker_fake('{kind}', {})", self.name(&of.name)))),
+        }
+    }
+}
