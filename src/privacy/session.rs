@@ -13,7 +13,7 @@ use super::plan::Setting;
 use crate::config::{Config, DatabaseKind, PrivacyPolicy};
 use crate::database::Servers;
 use crate::database::schema::Schema;
-use crate::run::Failure;
+use crate::run::{Failure, Refusal};
 
 /// Two clocks that differ by more than this are worth a word.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
@@ -85,7 +85,10 @@ impl Session {
             DatabaseKind::Postgres(_) => None,
         });
         let entrance = Entrance { servers: Arc::clone(servers), policy: policy.clone(), file, key: key.clone() };
-        let mut ground = entrance.open().await?;
+        let mut ground = entrance.open().await.map_err(|error| {
+            let is_busy = error.kind == Trouble::Busy;
+            Failure { refused: is_busy.then_some(Refusal::Busy), ..Failure::from(error) }
+        })?;
         let (theirs, ours) = (ground.clock().await?, Timestamp::now());
         let mut warnings = Vec::new();
         let apart = theirs.duration_since(ours).abs();

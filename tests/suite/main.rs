@@ -16,6 +16,7 @@ mod faults;
 mod health;
 mod load;
 mod packaging;
+mod privacy;
 mod restore;
 mod retention;
 mod scheduling;

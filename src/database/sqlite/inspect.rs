@@ -45,9 +45,11 @@ fn table(connection: &Connection, name: String, without_rowid: bool) -> Result<T
     }
     primary.sort();
     let primary: Vec<String> = primary.into_iter().map(|(_, name)| name).collect();
-    let rowid = (!without_rowid).then(|| rowid(&columns)).flatten();
     let indexes = indexes(connection, &name, &primary, without_rowid)?;
-    if without_rowid {
+    // An INTEGER PRIMARY KEY is the row's number by its own name.
+    let is_named = indexes.iter().any(|index| index.is_primary && index.name == ROWID);
+    let rowid = (!without_rowid && !is_named).then(|| rowid(&columns)).flatten();
+    if without_rowid || is_named {
         for column in columns.iter_mut().filter(|column| primary.contains(&column.name)) {
             column.not_null = true;
         }
@@ -80,6 +82,9 @@ fn rowid(columns: &[Column]) -> Option<Column> {
     })
 }
 
+/// What the key of a table that is its rows' number is called here.
+const ROWID: &str = "rowid";
+
 fn indexes(
     connection: &Connection,
     table: &str,
@@ -104,7 +109,7 @@ fn indexes(
     // INTEGER PRIMARY KEY and the key of a table without rowids have no index of their own: they are the table.
     if !primary.is_empty() && !indexes.iter().any(|index| index.is_primary) {
         let columns = primary.iter().cloned().map(Some).collect();
-        let name = if without_rowid { "primary key" } else { "rowid" }.to_owned();
+        let name = if without_rowid { "primary key" } else { ROWID }.to_owned();
         indexes.push(Index { name, columns, is_unique: true, is_primary: true, is_ordered: true });
     }
     indexes.sort_by_key(|index| !index.is_primary);

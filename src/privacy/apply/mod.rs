@@ -94,7 +94,7 @@ impl Application<'_> {
 ///
 /// # Errors
 ///
-/// When the state store fails: what cannot be recorded is not done.
+/// When the state store fails: what cannot be recorded is not done. When it is told to stop: the next run goes on.
 pub async fn apply(
     application: &Application<'_>,
     ground: &mut Box<dyn Ground>,
@@ -124,9 +124,6 @@ pub async fn apply(
             (Some(ready), None) => rule::apply(application, ground, ready, &mut applied).await?,
         }
         done.push((applied, one.shown));
-        if application.context.cancel.is_cancelled() {
-            break;
-        }
     }
     Ok(done)
 }

@@ -57,7 +57,7 @@ pub(super) async fn apply(
         Ok(()) => (DispositionState::Completed, LogKind::DispositionCompleted),
         Err(End::Store(failure)) => return Err(failure),
         // It is gone on with by the next run.
-        Err(End::Cancelled) => return Ok(()),
+        Err(End::Cancelled) => return Err(Failure::new("it was told to stop")),
         Err(End::Cap(why)) => {
             applied.error = Some(why);
             applied.refused = true;

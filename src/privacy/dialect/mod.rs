@@ -36,6 +36,9 @@ pub trait Dialect: Send + Sync {
     /// A value as people are shown it in a statement.
     fn literal(&self) -> fn(&Scalar, &str) -> String;
 
+    /// Whether a table can be walked through page by page.
+    fn has_pages(&self) -> bool;
+
     /// `column < cutoff`, for a column that tells a row's age. Rows whose age is NULL are never older.
     fn older(&self, column: &Column, cutoff: Timestamp, zone: &TimeZone) -> Result<Fragment, Unfit>;
 

@@ -43,6 +43,10 @@ impl Dialect for PostgresDialect {
         }
     }
 
+    fn has_pages(&self) -> bool {
+        true
+    }
+
     fn older(&self, column: &Column, cutoff: Timestamp, zone: &TimeZone) -> Result<Fragment, Unfit> {
         let local = cutoff.to_zoned(zone.clone()).datetime();
         let (value, cast) = match column.family {

@@ -252,7 +252,7 @@ async fn ready<'a>(
         setting.has_children(resolved.table, &guard.key, &conditions)
     });
     let figures = measure::figures(ground, &resolved, &foreseen, held.as_ref()).await?;
-    let walk = Walk::choose(&resolved, figures.rows, figures.table_rows)?;
+    let walk = Walk::choose(&resolved, figures.rows, figures.table_rows, setting.dialect)?;
     let batch = resolved.batch(setting.dialect, &walk.shown(setting.dialect), held.as_ref());
     ground.check_statement(&batch.clone().finish(setting.dialect.placeholder())).await?;
     let index = walk.index(&resolved);

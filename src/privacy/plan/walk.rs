@@ -24,7 +24,7 @@ const FEW: f64 = 0.2;
 impl Walk {
     /// The best walk for so many rows of a table with so many.
     #[allow(clippy::cast_precision_loss, reason = "a share")]
-    pub fn choose(resolved: &Resolved<'_>, rows: u64, table_rows: u64) -> Result<Self, Unfit> {
+    pub fn choose(resolved: &Resolved<'_>, rows: u64, table_rows: u64, dialect: &dyn Dialect) -> Result<Self, Unfit> {
         let table = resolved.table;
         let age = table.column(&resolved.rule.age_column);
         let by_age = age.filter(|age| table.index_on(&age.name).is_some());
@@ -34,7 +34,7 @@ impl Walk {
             (_, Some(age)) if is_few => Ok(Self::Age(age.clone())),
             (Some(key), _) => Ok(key),
             (None, Some(age)) => Ok(Self::Age(age.clone())),
-            (None, None) if table.kind == TableKind::Partitioned => Err(Unfit(format!(
+            (None, None) if table.kind == TableKind::Partitioned || !dialect.has_pages() => Err(Unfit(format!(
                 "`{}` has neither a primary key nor an index on `{}`: its rows cannot be taken in small numbers",
                 table.relation, resolved.rule.age_column
             ))),
@@ -61,7 +61,10 @@ impl Walk {
         let names: Vec<String> = self.columns().iter().map(|column| dialect.name(&column.name)).collect();
         match self {
             Self::Pages => Fragment::text("ctid >= NULL::tid AND ctid < NULL::tid"),
-            _ => Fragment::text(format!("({}) IS NOT NULL", names.join(", "))),
+            _ => {
+                let known = names.iter().map(|name| Fragment::text(format!("{name} IS NOT NULL")));
+                Fragment::join(known, " AND ")
+            }
         }
     }
 

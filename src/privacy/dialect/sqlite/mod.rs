@@ -41,6 +41,10 @@ impl Dialect for SqliteDialect {
         }
     }
 
+    fn has_pages(&self) -> bool {
+        false
+    }
+
     fn older(&self, column: &Column, cutoff: Timestamp, _: &TimeZone) -> Result<Fragment, Unfit> {
         let mut older = Fragment::text(format!("caretaker_instant({}) < ", self.name(&column.name)));
         #[allow(clippy::cast_precision_loss, reason = "milliseconds of this millennium are exact")]

@@ -1,0 +1,12 @@
+//! Privacy policies through the command line, on both kinds of databases: what goes, what is changed, what stays.
+
+mod actions;
+mod apply;
+mod approval;
+mod blocked;
+mod conditions;
+mod holds;
+mod interrupted;
+mod log;
+mod scene;
+mod shapes;

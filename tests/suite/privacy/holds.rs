@@ -1,0 +1,83 @@
+//! Holds: what is held stays, whatever the policy says, from the moment the hold is put.
+
+use rstest::rstest;
+
+use super::scene::{Kind, Scene, notes, rule};
+use crate::support::{eventually, patient};
+
+const SUBJECT: &str = "[privacy.school.subject]\ntable = 'person'\nkey = 'id'\n\
+    [[privacy.school.subject.references]]\ntable = 'note'\ncolumn = 'who'\nset = { who = 'tombstone' }\n\
+    [[privacy.school.subject.references]]\ntable = 'answer'\nvia = 'answer.note_id -> note.who'\nset = { body = 'null' }\n";
+
+fn school(kind: Kind) -> Scene {
+    let scene = Scene::new(
+        kind,
+        &format!(
+            "CREATE TABLE person (id text PRIMARY KEY); {}
+             CREATE TABLE answer (id integer PRIMARY KEY, note_id integer, body text, made timestamptz);
+             INSERT INTO answer SELECT id, id, body, made FROM note;",
+            notes("note", 30)
+        ),
+    );
+    scene.policy(&format!("{}{}{SUBJECT}", rule("note", "action = 'delete'"), rule("answer", "action = 'delete'")));
+    scene
+}
+
+#[rstest]
+fn a_persons_rows_are_kept_wherever_the_policy_says_they_stand_until_the_hold_is_released(
+    #[values(Kind::Postgres, Kind::Sqlite)] kind: Kind,
+) {
+    let scene = school(kind);
+    scene.privacy(&["hold", "add", "school", "--subject", "p3", "--reason", "case 7"]).succeeds();
+    scene.privacy(&["hold", "list"]).succeeds().says("subject p3").says("case 7");
+    assert_eq!(scene.rule("old note")["meaning"]["held"], 1);
+    assert_eq!(scene.rule("old answer")["meaning"]["held"], 1);
+    scene.apply().succeeds();
+    assert_eq!(scene.sql("SELECT id FROM note WHERE id % 3 = 0"), "3");
+    assert_eq!(scene.sql("SELECT id FROM answer WHERE id % 3 = 0"), "3");
+    let logged = scene.logged("hold_added");
+    assert!(!logged[0].to_string().contains("\"p3\""), "no identity in the log: {logged:?}");
+    scene.privacy(&["hold", "release", "school", "--subject", "p3"]).succeeds();
+    assert_eq!(scene.logged("hold_released").len(), 1);
+    scene.apply().succeeds();
+    assert_eq!(scene.count("note") + scene.count("answer"), 40);
+}
+
+#[rstest]
+fn rows_can_be_held_by_a_condition_and_for_a_time(#[values(Kind::Postgres, Kind::Sqlite)] kind: Kind) {
+    let scene = school(kind);
+    let held = |condition: &str, until: &str| {
+        scene.privacy(&[
+            "hold", "add", "school", "--table", "note", "--where", condition, "--reason", "audit", "--until", until,
+        ])
+    };
+    held("id <= 6", "2099-01-01T00:00:00Z").succeeds();
+    held("id <= 9", "2020-01-01T00:00:00Z").exits(2).complains("in the past");
+    for wrong in ["true) OR (true", "id", "nothing = 1"] {
+        held(wrong, "2099-01-01T00:00:00Z").exits(1).complains("`--where`: ");
+    }
+    scene.apply().succeeds();
+    assert_eq!(scene.sql("SELECT id FROM note WHERE id % 3 = 0 ORDER BY id"), "3\n6");
+}
+
+#[test]
+fn a_hold_that_is_put_while_rows_go_keeps_those_that_are_still_there() {
+    let scene = Scene::new(Kind::Postgres, &notes("note", 3000));
+    // Each row takes its time to go.
+    scene.sql(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(0.002); RETURN OLD; END$$;
+         CREATE TRIGGER slow BEFORE DELETE ON note FOR EACH ROW EXECUTE FUNCTION slow()",
+    );
+    scene.policy(&format!(
+        "batch = {{ target = '20ms' }}\n{}[privacy.school.subject]\ntable = 'note'\nkey = 'who'\n",
+        rule("note", "action = 'delete'")
+    ));
+    let mut applying = scene.applying().spawn().unwrap();
+    eventually("rows go", patient(), || (scene.count("note") < 2900).then_some(()));
+    scene.privacy(&["hold", "add", "school", "--subject", "p6", "--reason", "case 8"]).succeeds();
+    let held = scene.count("note WHERE who = 'p6' AND id % 3 = 0");
+    assert!(held > 0, "it came too late to show anything");
+    assert!(applying.wait().unwrap().success());
+    assert_eq!(scene.count("note WHERE who = 'p6' AND id % 3 = 0"), held);
+    assert_eq!(scene.count("note WHERE who <> 'p6' AND id % 3 = 0"), 0);
+}
