@@ -9,8 +9,9 @@
 //! | 2 | [`state`]: what is remembered; [`database`]: what is cared for; [`store`]: where copies live; [`archive`]: what a backup is made of |
 //! | 3 | [`run`]: one execution of a job |
 //! | 4 | [`backup`]: plan, dump, archive, prune; [`health`]: checks; [`alert`]: incidents, outbox, channels |
-//! | 5 | [`restore`]: download, verify, load, compare |
-//! | 6 | [`jobs`], [`daemon`], [`cli`] |
+//! | 5 | [`privacy`]: what must go, what is held |
+//! | 6 | [`restore`]: download, verify, load, compare |
+//! | 7 | [`jobs`], [`daemon`], [`cli`] |
 
 pub mod alert;
 pub mod archive;
