@@ -107,8 +107,8 @@ fn secret_files(config: &Config) -> Vec<(String, PathBuf, bool)> {
     }
     for policy in config.privacy.values() {
         let what = format!("privacy.{}", policy.name);
-        let secrets = [&policy.key, &policy.heartbeat];
-        files.extend(secrets.into_iter().flatten().filter_map(|source| secret_file(&what, source)));
+        let ping = policy.heartbeat.as_ref().map(|ping| &ping.url);
+        files.extend(policy.key.iter().chain(ping).filter_map(|source| secret_file(&what, source)));
     }
     let heartbeat = config.heartbeat.as_ref();
     files.extend(heartbeat.and_then(|heartbeat| secret_file("the heartbeat", &heartbeat.ping.url)));

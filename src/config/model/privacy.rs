@@ -8,7 +8,7 @@ use jiff::Span;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::{DatabaseName, SecretSource, StoreName, TableName};
+use super::{DatabaseName, Ping, SecretSource, StoreName, TableName};
 use crate::schedule::Schedule;
 
 /// A policy: what must go from a database, when, and what erasing a person means there.
@@ -44,8 +44,8 @@ pub struct PrivacyPolicy {
     pub subject: Option<Subject>,
     /// `[privacy.*.columns]`: what each column holds.
     pub columns: BTreeMap<(TableName, String), Sensitivity>,
-    /// Where the address is that is pinged when a run starts and ends.
-    pub heartbeat: Option<SecretSource>,
+    /// What is pinged when a run starts and ends.
+    pub heartbeat: Option<Ping>,
 }
 
 /// How a rule's rows are taken in hand.

@@ -76,7 +76,7 @@ impl Session {
 
     /// What its tables look like.
     pub async fn inspect(&mut self) -> Result<Schema, SqliteError> {
-        self.work("look at", |connection| inspect::schema(connection)).await
+        self.work("look at", inspect::schema).await
     }
 
     /// Whether a statement is one, as SQLite understands it. Gives its number of columns; nothing is run.

@@ -49,7 +49,7 @@ pub(super) fn read(
     let subject = section.has("subject").then(|| subject::read(&section.table("subject")));
     section.know("subject");
     let columns = columns::read(section);
-    let heartbeat = SecretKeys::HEARTBEAT.optional(section);
+    let heartbeat = SecretKeys::ping(section);
     section.finish();
     let rules: Vec<_> = rules.into_iter().collect::<Option<_>>()?;
     let subject = subject.map_or(Some(None), |read| read.map(Some))?;
