@@ -165,7 +165,7 @@ impl run::Job for Job {
         Limits { timeout: self.settings.timeout, stall_timeout: self.settings.stall_timeout }
     }
 
-    async fn plan(&self, _: &State) -> Result<PlanView, Failure> {
+    async fn plan(&self) -> Result<PlanView, Failure> {
         super::take::plan(&self.wish()).await
     }
 

@@ -5,7 +5,9 @@ use serde_json::json;
 use super::args::DatabaseCommand;
 use super::exit::{CliError, Exit};
 use super::scene::Scene;
+use crate::config::{Action, PrivacyPolicy, SubjectRow, TableName};
 use crate::database::Servers;
+use crate::database::postgres::TableWork;
 
 pub(super) async fn run(command: &DatabaseCommand, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let DatabaseCommand::Grants { name } = command;
@@ -20,7 +22,9 @@ async fn grants(name: &str, scene: &Scene<'_>) -> Result<Exit, CliError> {
     };
     let mut connection = server.connect("grants").await?;
     let identity = connection.identify().await?;
-    let grants = connection.grants().await?;
+    let mut grants = connection.grants().await?;
+    let policies = scene.config.privacy.values().filter(|policy| policy.database == name);
+    grants.extend(connection.grants_on(&policies.flat_map(work).collect::<Vec<_>>()).await?);
     connection.close().await;
     scene
         .output
@@ -46,4 +50,29 @@ async fn grants(name: &str, scene: &Scene<'_>) -> Result<Exit, CliError> {
         "missing": missing,
     }));
     Ok(if missing == 0 { Exit::Done } else { Exit::Found })
+}
+
+/// What a policy does to which tables: by its rules, and when a person is erased.
+fn work(policy: &PrivacyPolicy) -> Vec<TableWork> {
+    let of = |table: &TableName, updates: Option<Vec<String>>| TableWork {
+        schema: table.schema.clone(),
+        name: table.name.clone(),
+        deletes: updates.is_none(),
+        updates: updates.unwrap_or_default(),
+    };
+    let rules = policy.rules.iter().map(|rule| match &rule.action {
+        Action::Set(changes) => of(&rule.table, Some(changes.keys().cloned().collect())),
+        Action::Delete | Action::Archive { .. } | Action::DropPartition => of(&rule.table, None),
+    });
+    let of_row = |table: &TableName, row: &SubjectRow| match row {
+        SubjectRow::Set(changes) => of(table, Some(changes.keys().cloned().collect())),
+        SubjectRow::Delete => of(table, None),
+    };
+    let subjects = policy.subject.iter().flat_map(|subject| {
+        let references = subject.references.iter().map(|reference| of_row(&reference.table, &reference.action));
+        references.chain([of_row(&subject.table, &subject.row)])
+    });
+    let mut works: Vec<TableWork> = rules.chain(subjects).collect();
+    works.dedup();
+    works
 }

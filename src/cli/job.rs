@@ -98,7 +98,7 @@ async fn start(name: &str, retries: u32, dry_run: bool, scene: &Scene<'_>) -> Re
 
 /// Says what a run would do.
 pub(super) async fn planned(job: &dyn Job, scene: &Scene<'_>) -> Result<Exit, CliError> {
-    let plan = job.plan(&scene.state().await?).await?;
+    let plan = job.plan().await?;
     scene.output.line(&plan.text);
     scene.output.json(&plan.value);
     Ok(Exit::Done)

@@ -30,7 +30,7 @@ impl Job for Idle {
     fn limits(&self) -> Limits {
         Limits { timeout: Duration::MAX, stall_timeout: Duration::MAX }
     }
-    async fn plan(&self, _: &State) -> Result<PlanView, Failure> {
+    async fn plan(&self) -> Result<PlanView, Failure> {
         Err(Failure::new("never planned"))
     }
     async fn recover(&self, _state: &State) -> Result<(), Failure> {

@@ -56,7 +56,7 @@ impl run::Job for Job {
         true
     }
 
-    async fn plan(&self, _: &State) -> Result<PlanView, Failure> {
+    async fn plan(&self) -> Result<PlanView, Failure> {
         let checks = super::due(&self.settings, &self.config, self.depth);
         let names: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
         let text = format!("would look at {}: {}", self.settings.database, names.join(", "));

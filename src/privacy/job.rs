@@ -119,8 +119,9 @@ impl run::Job for Job {
         Limits { timeout: self.settings.timeout, stall_timeout: STALL.min(self.settings.timeout) }
     }
 
-    async fn plan(&self, state: &State) -> Result<PlanView, Failure> {
-        let plan = self.make_plan(state).await?;
+    async fn plan(&self) -> Result<PlanView, Failure> {
+        let state = State::open(&self.config.daemon.state_dir).await?;
+        let plan = self.make_plan(&state).await?;
         let value = serde_json::to_value(&plan).map_err(|error| Failure::new(error.to_string()))?;
         Ok(PlanView { text: super::show::plan(&plan), value })
     }

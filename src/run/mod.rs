@@ -40,7 +40,7 @@ pub trait Job: Send + Sync {
     }
 
     /// Says what a run would do now, and does nothing.
-    async fn plan(&self, state: &State) -> Result<PlanView, Failure>;
+    async fn plan(&self) -> Result<PlanView, Failure>;
 
     /// Settles what a run that was cut off has left. Called under the lease before every run, and at the daemon's
     /// start for jobs that crashed. Must be quick when there is nothing.

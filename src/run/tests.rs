@@ -27,7 +27,7 @@ impl Job for HalfDone {
     fn limits(&self) -> Limits {
         Limits { timeout: Duration::from_secs(60), stall_timeout: Duration::from_secs(60) }
     }
-    async fn plan(&self, _: &State) -> Result<PlanView, Failure> {
+    async fn plan(&self) -> Result<PlanView, Failure> {
         Err(Failure::new("never planned"))
     }
     async fn recover(&self, _state: &State) -> Result<(), Failure> {

@@ -238,6 +238,8 @@ checks! {
     BackupAge = "backup_age", Seconds, High;
     /// Age of the newest proof that a backup can be restored.
     ProofAge = "proof_age", Seconds, High;
+    /// How long rows may have been beyond a privacy policy.
+    PolicyOverdue = "policy_overdue", Seconds, High;
     /// How long a job's slot has been overdue.
     JobOverdue = "job_overdue", Seconds, High;
     /// SQLite: damage that integrity_check finds in the newest backup's copy.
@@ -264,6 +266,7 @@ impl CheckName {
                 | Self::DiskFullIn
                 | Self::BackupAge
                 | Self::ProofAge
+                | Self::PolicyOverdue
                 | Self::JobOverdue
                 | Self::PgBouncer
         )

@@ -154,7 +154,7 @@ fn a_misspelt_required_key_is_one_error_and_a_forgotten_one_another() {
 
 #[test]
 fn tables_of_later_versions_are_unknown_keys() {
-    assert_eq!(said(&load_one("[privacy.ferpa]\nx = 1\n")), ["error: caretaker.toml:1:2: unknown key `privacy`"]);
+    assert_eq!(said(&load_one("[migrate.app]\nx = 1\n")), ["error: caretaker.toml:1:2: unknown key `migrate`"]);
 }
 
 #[test]

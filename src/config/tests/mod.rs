@@ -4,6 +4,7 @@
 mod damage;
 mod layers;
 mod mistakes;
+mod privacy;
 mod shown;
 mod tables;
 

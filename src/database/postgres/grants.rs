@@ -16,6 +16,21 @@ pub enum Duty {
     Backup,
     /// `health terminate`
     EndingSessions,
+    /// `[privacy.*]`
+    Privacy,
+}
+
+/// What is to be done to the rows of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableWork {
+    /// Its schema; `None`: whatever the search path finds.
+    pub schema: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Whether rows are deleted.
+    pub deletes: bool,
+    /// The columns that are changed.
+    pub updates: Vec<String>,
 }
 
 impl Duty {
@@ -25,6 +40,7 @@ impl Duty {
             Self::Monitoring => "monitoring",
             Self::Backup => "backup",
             Self::EndingSessions => "ending sessions",
+            Self::Privacy => "privacy",
         }
     }
 }
@@ -107,6 +123,41 @@ impl Connection {
         Ok(grants)
     }
 
+    /// What our role needs for this work on tables, and whether it has it. Tables that are not there are left out.
+    pub async fn grants_on(&mut self, works: &[TableWork]) -> Result<Vec<Grant>, DatabaseError> {
+        let database = self.database.clone();
+        let mut grants = Vec::new();
+        for work in works {
+            let name = quoted(&work.name);
+            let name = work.schema.as_ref().map_or(name.clone(), |schema| format!("{}.{name}", quoted(schema)));
+            let question = sqlx::query(HELD_ON).persistent(false).bind(&name).bind(work.deletes).bind(&work.updates);
+            let asked = question.fetch_optional(self.pg());
+            let Some(row) = answer(&database, "look at the privileges in", ANSWER_WITHIN, asked).await? else {
+                continue;
+            };
+            let text = |column: usize| row.try_get::<String, _>(column).unwrap_or_default();
+            let (role, schema, table) = (quoted(&text(0)), quoted(&text(1)), quoted(&text(2)));
+            let mut privileges = vec!["SELECT".to_owned()];
+            if work.deletes {
+                privileges.push("DELETE".to_owned());
+            }
+            if !work.updates.is_empty() {
+                let columns: Vec<String> = work.updates.iter().map(|column| quoted(column)).collect();
+                privileges.push(format!("UPDATE ({})", columns.join(", ")));
+            }
+            let privileges = privileges.join(", ");
+            grants.push(Grant {
+                duty: Duty::Privacy,
+                sql: format!(
+                    "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT {privileges} ON {schema}.{table} TO {role};"
+                ),
+                why: "to find and dispose of the rows that a policy names",
+                held: row.try_get(3).unwrap_or(false),
+            });
+        }
+        Ok(grants)
+    }
+
     /// What the check `amcheck` needs where the extension is installed.
     async fn amcheck(&mut self, role: &str) -> Result<Option<Grant>, DatabaseError> {
         let name = self.database.clone();
@@ -120,6 +171,15 @@ impl Connection {
         }))
     }
 }
+
+/// A column that is not there counts as not held.
+const HELD_ON: &str = "SELECT current_user::text, n.nspname::text, c.relname::text,
+        has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+        AND (NOT $2 OR has_table_privilege(c.oid, 'DELETE'))
+        AND NOT EXISTS (SELECT FROM unnest($3::text[]) u (name) LEFT JOIN pg_attribute a
+                        ON a.attrelid = c.oid AND a.attname = u.name AND NOT a.attisdropped
+                        WHERE has_column_privilege(c.oid, a.attnum, 'UPDATE') IS NOT TRUE)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)";
 
 /// NULL where the extension is not installed.
 const AMCHECK: &str = "SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid::regprocedure::text),

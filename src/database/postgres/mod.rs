@@ -30,7 +30,7 @@ pub use connection::{Connection, Endpoint};
 pub use control::{Busy, ControlConnection, LockError, Snapshot};
 pub use copy::{CopySession, CopyStream};
 pub use error::{DatabaseError, DatabaseErrorKind};
-pub use grants::{Duty, Grant};
+pub use grants::{Duty, Grant, TableWork};
 pub use identity::Identity;
 pub use privileges::Hindrances;
 pub use process::{

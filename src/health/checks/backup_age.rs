@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::{Check, LookAt, backup_jobs};
-use crate::config::CheckName;
+use super::{Check, LookAt, scheduled};
+use crate::config::{CheckName, JobKind};
 use crate::health::view::known;
 use crate::health::{OwnView, Seen, Unseen, Verdict};
 use crate::state::{Backup, BackupFilter, BackupState, Status, Verification};
@@ -28,11 +28,12 @@ pub(super) fn is_good(backup: &Backup) -> bool {
 }
 
 async fn look(view: &mut OwnView<'_>) -> Seen {
-    let jobs = backup_jobs::of(view.config, &view.database.name);
-    if jobs.is_empty() {
+    if scheduled::backups(view.config, &view.database.name).is_empty() {
         return Err(Unseen::not_applicable("no backup job of this database"));
     }
-    let pause = jobs.iter().filter_map(|job| backup_jobs::longest_pause(job, view.now)).min();
+    let mut jobs = scheduled::of(view.config, &view.database.name);
+    jobs.retain(|job| job.kind == JobKind::Backup);
+    let pause = jobs.iter().filter_map(|job| scheduled::longest_pause(job.schedule, job.timezone, view.now)).min();
     let (warning, critical) = pause.map_or(BY_HAND, |pause: SignedDuration| {
         let pause = pause.as_secs_f64();
         (1.5 * pause, 3.0 * pause)
@@ -57,7 +58,7 @@ async fn look(view: &mut OwnView<'_>) -> Seen {
         None => {
             // From when on there might have been one.
             let ledger = known(view.state.ledger(view.now).await)?;
-            let since = jobs.iter().filter_map(|job| ledger.get(&backup_jobs::full_name(job))).min();
+            let since = jobs.iter().filter_map(|job| ledger.get(&job.name)).min();
             let Some(since) = since else {
                 let verdict = Verdict::new(Status::Warning, "there is no good backup").evidence(evidence);
                 return Ok(verdict.advice("run the job: `caretaker job run`"));

@@ -1,6 +1,6 @@
-//! Slots of this database's backup jobs that nobody has taken, and jobs that have not succeeded for too long.
+//! Slots of this database's jobs that nobody has taken, and jobs that have not succeeded for too long.
 
-use super::{Check, LookAt, backup_jobs};
+use super::{Check, LookAt, scheduled};
 use crate::config::CheckName;
 use crate::health::view::known;
 use crate::health::{OwnView, Seen, Unseen, Verdict};
@@ -8,7 +8,7 @@ use crate::state::RunFilter;
 
 pub(super) const CHECK: Check = Check {
     name: CheckName::JobOverdue,
-    about: "how long a slot of a backup job has been due, or its last success is beyond two of its pauses",
+    about: "how long a slot of a backup job or a privacy policy has been due, or its last success is beyond two of its pauses",
     deep: false,
     warning: Some(600.0),
     critical: Some(3600.0),
@@ -17,27 +17,28 @@ pub(super) const CHECK: Check = Check {
 };
 
 async fn look(view: &mut OwnView<'_>) -> Seen {
-    let jobs = backup_jobs::of(view.config, &view.database.name);
+    let jobs = scheduled::of(view.config, &view.database.name);
     let ledger = known(view.state.ledger(view.now).await)?;
     let (mut worst, mut evidence, mut judged) = (None::<(f64, String)>, Vec::new(), 0);
     for job in jobs {
-        let name = backup_jobs::full_name(job);
-        let (Some(schedule), Some(accounted)) = (&job.schedule, ledger.get(&name)) else { continue };
-        if view.exclude.leaves_out(&job.name) || view.exclude.leaves_out(&name) {
+        let name = &job.name;
+        let Some(accounted) = ledger.get(name) else { continue };
+        let short = name.split_once('.').map_or(name.as_str(), |(_, short)| short);
+        if view.exclude.leaves_out(short) || view.exclude.leaves_out(name) {
             continue;
         }
         judged += 1;
         let late = |since: jiff::Timestamp| view.now.duration_since(since).as_secs_f64().max(0.0);
-        let slot = schedule.next(&job.timezone, *accounted).filter(|slot| *slot <= view.now);
+        let slot = job.schedule.next(job.timezone, *accounted).filter(|slot| *slot <= view.now);
         let untaken = slot.map_or(0.0, late);
-        let succeeded = known(view.state.last_success(&name).await)?;
+        let succeeded = known(view.state.last_success(name).await)?;
         let runs = known(
             view.state
                 .runs(&RunFilter { job: Some(name.clone()), running: true, limit: 1, ..RunFilter::default() })
                 .await,
         )?;
         // While one runs, it may be the one that succeeds.
-        let since_success = match (succeeded, backup_jobs::longest_pause(job, view.now)) {
+        let since_success = match (succeeded, scheduled::longest_pause(job.schedule, job.timezone, view.now)) {
             (Some(at), Some(pause)) if runs.is_empty() => late(at + pause * 2),
             _ => 0.0,
         };
@@ -58,7 +59,7 @@ async fn look(view: &mut OwnView<'_>) -> Seen {
         }
     }
     if judged == 0 {
-        return Err(Unseen::not_applicable("no backup job of this database was scheduled by a daemon yet"));
+        return Err(Unseen::not_applicable("no job of this database was scheduled by a daemon yet"));
     }
     let (late, summary) = worst.unwrap_or((0.0, "every slot was taken in time".to_owned()));
     let verdict = Verdict::new(view.limits.judge(late), summary).figure(late).evidence(evidence);

@@ -4,7 +4,6 @@ mod amcheck;
 mod archiving;
 mod autovacuum;
 mod backup_age;
-mod backup_jobs;
 mod bloat;
 mod cache_hit;
 mod checkpoints;
@@ -38,6 +37,7 @@ mod oldest_snapshot;
 mod password_expiry;
 mod pending_restart;
 mod pgbouncer;
+mod policy_overdue;
 mod prepared_transactions;
 mod proof_age;
 mod query_latency;
@@ -45,6 +45,7 @@ mod recovery_conflicts;
 mod replication;
 mod replication_slots;
 mod rollbacks;
+mod scheduled;
 mod sequences;
 mod session;
 mod slow_statements;
@@ -157,6 +158,7 @@ pub fn check(name: CheckName) -> Check {
         CheckName::UncoveredDatabases => uncovered_databases::CHECK,
         CheckName::BackupAge => backup_age::CHECK,
         CheckName::ProofAge => proof_age::CHECK,
+        CheckName::PolicyOverdue => policy_overdue::CHECK,
         CheckName::JobOverdue => job_overdue::CHECK,
         CheckName::DiskFree => disk_free::CHECK,
         CheckName::DiskFullIn => disk_full_in::CHECK,

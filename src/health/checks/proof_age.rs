@@ -1,6 +1,6 @@
 //! Age of the newest proof that a backup can be read and restored.
 
-use super::{Check, LookAt, backup_age, backup_jobs};
+use super::{Check, LookAt, backup_age, scheduled};
 use crate::config::CheckName;
 use crate::health::view::known;
 use crate::health::{OwnView, Seen, Unseen, Verdict};
@@ -17,7 +17,7 @@ pub(super) const CHECK: Check = Check {
 };
 
 async fn look(view: &mut OwnView<'_>) -> Seen {
-    if backup_jobs::of(view.config, &view.database.name).is_empty() {
+    if scheduled::backups(view.config, &view.database.name).is_empty() {
         return Err(Unseen::not_applicable("no backup job of this database"));
     }
     let backups = known(view.state.backups(BackupFilter::Database(view.database.name.as_str())).await)?;

@@ -66,7 +66,7 @@ mod tests {
         pace.took(Duration::from_millis(290));
         assert_eq!(pace.rows(), 1000);
         pace.took(Duration::from_millis(3000));
-        assert_eq!(pace.rows(), 100);
+        assert!((99..=100).contains(&pace.rows()), "{}", pace.rows());
         for _ in 0..20 {
             pace.halve();
         }

@@ -118,13 +118,13 @@ fn who_cannot_be_reached_for_a_quarter_of_an_hour_is_an_incident_told_by_the_oth
     daemon.kill();
     sandbox.state_sql("UPDATE outbox SET queued_ms = queued_ms - 60000;");
     let daemon = sandbox.daemon();
-    wait_told(&sandbox, "ops", &["opened warning away"]);
+    wait_told(&sandbox, "ops", &["opened critical away"]);
     sandbox.caretaker(&["alert", "list"]).succeeds().says("nothing was delivered for 15m");
     fs::create_dir(sandbox.path("away")).unwrap();
     // It would try again in some minutes; a daemon that starts tries at once.
     daemon.kill();
     let _daemon = sandbox.daemon();
-    wait_told(&sandbox, "ops", &["opened warning away", "recovered warning away"]);
+    wait_told(&sandbox, "ops", &["opened critical away", "recovered critical away"]);
 }
 
 #[test]

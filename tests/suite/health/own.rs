@@ -1,4 +1,4 @@
-//! backup_age, proof_age, job_overdue: what Caretaker itself remembers.
+//! backup_age, proof_age, job_overdue, policy_overdue: what Caretaker itself remembers.
 
 use caretaker::state::{Claim, SlotCause, Status};
 use jiff::SignedDuration;
@@ -128,5 +128,26 @@ fn a_job_whose_slots_are_taken_and_never_succeed_is_overdue_too() {
     }
     watch.look().says("has not succeeded within two of its pauses");
     caretaker(&watch, &NIGHTLY).succeeds();
+    watch.ok();
+}
+
+#[test]
+fn a_policy_is_overdue_once_it_was_not_applied_for_longer_than_its_schedule_promises() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.sqlite("notes.db", 10);
+    let policy = "[privacy.school]\ndatabase = 'app'\nschedule = '0 3 * * 0'\ncaps = { max_fraction = 1.0 }\n\
+        [[privacy.school.rules]]\nname = 'old notes'\ntable = 'note'\nage_column = 'made'\nolder_than = '90 days'\n\
+        action = 'delete'\n";
+    let mut watch = Watch::with(sandbox, "policy_overdue", &sqlite_url(&path), "", "", policy);
+    watch.not_applicable().says("no privacy policy of this database is in force");
+    caretaker(&watch, &["privacy", "apply", "school", "--yes"]).succeeds();
+    watch.ok();
+    watch.pass(hours(24 * 7 + 20));
+    watch.ok();
+    watch.pass(hours(10));
+    watch.warns().says("school, old notes: last applied");
+    watch.pass(hours(24 * 7));
+    watch.critical().says("caretaker privacy plan");
+    caretaker(&watch, &["privacy", "apply", "school", "--yes"]).succeeds();
     watch.ok();
 }
