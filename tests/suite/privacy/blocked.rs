@@ -80,15 +80,26 @@ fn rows_that_row_security_hides_are_an_error_rather_than_left() {
 }
 
 #[test]
-fn a_missing_privilege_is_named_with_its_cure() {
+fn a_missing_privilege_is_named_and_what_database_grants_prints_cures_it() {
     let scene = Scene::new(Kind::Postgres, &notes("note", 30));
     let role = crate::support::unique("role").replace('-', "_");
-    scene.sql(&format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON note TO {role}"));
+    scene.sql(&format!("CREATE ROLE {role} LOGIN"));
     let url = scene.postgres().socket_url().replace("postgres://postgres@", &format!("postgres://{role}@"));
     scene.sandbox.configure(&format!(
-        "[databases.app]\nurl = '{url}'\n[privacy.school]\ndatabase = 'app'\n{}",
-        rule("note", "action = 'delete'")
+        "[databases.app]\nurl = '{url}'\n[privacy.school]\ndatabase = 'app'\n{}{}",
+        rule("note", "action = { set = { body = 'null' } }\nwhere = \"who = 'p3'\""),
+        rule("note", "action = 'delete'").replace("old note", "other note")
     ));
     scene.apply().exits(1).complains("permission denied for table note").complains("caretaker database grants app");
+    let printed = scene.sandbox.caretaker(&["database", "grants", "app", "--format", "json"]).exits(5).json();
+    let grants = printed["grants"].as_array().unwrap().iter().filter(|grant| grant["duty"] == "privacy");
+    let statements: Vec<&str> = grants.map(|grant| grant["sql"].as_str().unwrap()).collect();
+    assert_eq!(statements.len(), 2, "{printed}");
+    scene.sql(&statements.concat());
+    scene.apply().succeeds();
+    assert_eq!(scene.count("note"), 20);
+    let printed = scene.sandbox.caretaker(&["database", "grants", "app", "--format", "json"]).json();
+    let mut grants = printed["grants"].as_array().unwrap().iter().filter(|grant| grant["duty"] == "privacy");
+    assert!(grants.all(|grant| grant["held"] == true), "{printed}");
     scene.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
