@@ -1,6 +1,7 @@
 //! What a rule means in figures, asked of the database.
 
 use super::Resolved;
+use crate::database::schema::{ForeignKey, Schema};
 use crate::privacy::fragment::{Fragment, Scalar};
 use crate::privacy::ground::{Ground, GroundError};
 
@@ -23,6 +24,35 @@ pub async fn values(ground: &mut dyn Ground, resolved: &Resolved<'_>) -> Result<
         ground.ask(&question.finish(dialect.placeholder())).await?;
     }
     Ok(())
+}
+
+/// Whether what columns with a foreign key are set to is there to be referred to: a tombstone needs a row of its own.
+pub async fn referred(
+    ground: &mut dyn Ground,
+    resolved: &Resolved<'_>,
+    schema: &Schema,
+) -> Result<Option<String>, GroundError> {
+    let dialect = ground.dialect();
+    for assignment in resolved.assignments.iter().filter(|one| one.is_shared) {
+        let refers = |key: &&ForeignKey| {
+            key.child == resolved.table.relation && key.child_columns == [assignment.column.clone()]
+        };
+        for key in schema.foreign_keys.iter().filter(refers) {
+            let [column] = key.parent_columns.as_slice() else { continue };
+            let (parent, name) = (dialect.table(&key.parent), dialect.name(column));
+            let mut question = Fragment::text("SELECT ");
+            question.append(dialect.read(Fragment::text("count(*)")));
+            question.push(format!(" FROM {parent} WHERE {name} = ")).append(assignment.value.clone());
+            let rows = ground.ask(&question.finish(dialect.placeholder())).await?;
+            if number(rows.first().and_then(|row| row.first())) == 0 {
+                return Ok(Some(format!(
+                    "`{}` refers to `{}`, which has no row with the value that it would be set to: insert that row first",
+                    assignment.column, key.parent
+                )));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Counts.

@@ -246,6 +246,9 @@ async fn ready<'a>(
     let (held, warnings) = setting.held(resolved.table, holds);
     resolved.warnings.extend(warnings);
     measure::values(ground, &resolved).await?;
+    if let Some(missing) = measure::referred(ground, &resolved, setting.schema).await? {
+        return Err(Unfit(missing).into());
+    }
     let foreseen = resolved.wanted(held.as_ref(), |guard| {
         let children = gone.iter().filter(|(table, _)| **table == guard.key.child);
         let conditions: Vec<Fragment> = children.map(|(_, condition)| condition.clone()).collect();

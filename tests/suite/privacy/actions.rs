@@ -94,3 +94,21 @@ fn a_tombstone_that_others_have_already_stops_the_rule_and_says_so() {
     scene.apply().exits(1).complains("duplicate key value violates unique constraint");
     assert_eq!(scene.count("person WHERE who = 'nobody'"), 0);
 }
+
+#[rstest]
+fn a_tombstone_that_a_foreign_key_refers_to_must_have_a_row(#[values(Kind::Postgres, Kind::Sqlite)] kind: Kind) {
+    let scene = Scene::new(
+        kind,
+        &format!(
+            "CREATE TABLE owner (id integer PRIMARY KEY); INSERT INTO owner VALUES (1);
+             CREATE TABLE note (id integer PRIMARY KEY, owner integer REFERENCES owner, made timestamptz);
+             INSERT INTO note VALUES (1, 1, '{}');",
+            days_ago(100)
+        ),
+    );
+    scene.policy(&rule("note", "action = { set = { owner = 0 } }"));
+    scene.apply().exits(1).complains("`owner` refers to `owner`, which has no row with the value");
+    scene.sql("INSERT INTO owner VALUES (0)");
+    scene.apply().succeeds();
+    assert_eq!(scene.sql("SELECT owner FROM note"), "0");
+}
