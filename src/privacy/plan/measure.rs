@@ -100,6 +100,17 @@ pub async fn figures(
 /// Up to so many rows a table is counted; beyond, the server's estimate will do.
 const COUNTED: u64 = 1_000_000;
 
+/// How many old rows the most frequent age has. All of them would be in one transaction of a walk by age.
+pub async fn most_of_one_age(ground: &mut dyn Ground, resolved: &Resolved<'_>) -> Result<u64, GroundError> {
+    let dialect = ground.dialect();
+    let mut question = Fragment::text("SELECT ");
+    question.append(dialect.read(Fragment::text("max(rows)"))).push(" FROM (SELECT count(*) AS rows FROM ");
+    question.push(format!("{} WHERE ", dialect.table(&resolved.table.relation))).append(resolved.older.clone());
+    question.push(format!(" GROUP BY {}) AS ages", dialect.name(&resolved.rule.age_column)));
+    let rows = ground.ask(&question.finish(dialect.placeholder())).await?;
+    Ok(number(rows.first().and_then(|row| row.first())))
+}
+
 /// A few of the rows, with little of each value: enough to see that it is the right column.
 pub async fn sample(
     ground: &mut dyn Ground,

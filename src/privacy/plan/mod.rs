@@ -255,7 +255,11 @@ async fn ready<'a>(
         setting.has_children(resolved.table, &guard.key, &conditions)
     });
     let figures = measure::figures(ground, &resolved, &foreseen, held.as_ref()).await?;
-    let walk = Walk::choose(&resolved, figures.rows, figures.table_rows, setting.dialect)?;
+    let of_one_age = match Walk::may_be_by_age(&resolved, figures.rows, figures.table_rows) {
+        true => Some(measure::most_of_one_age(ground, &resolved).await?),
+        false => None,
+    };
+    let walk = Walk::choose(&resolved, of_one_age, setting.dialect)?;
     let batch = resolved.batch(setting.dialect, &walk.shown(setting.dialect), held.as_ref());
     ground.check_statement(&batch.clone().finish(setting.dialect.placeholder())).await?;
     let index = walk.index(&resolved);

@@ -18,22 +18,29 @@ pub enum Walk {
     Pages,
 }
 
+/// Rows of one age are taken at once; more than so many are too many for one transaction.
+const MOST_OF_ONE_AGE: u64 = 2_000;
+
 /// Up to which share of a table its old rows are better found by an index on the age than by reading all.
 const FEW: f64 = 0.2;
 
 impl Walk {
-    /// The best walk for so many rows of a table with so many.
+    /// Whether a walk along the ages comes into question, for so many rows of a table with so many.
     #[allow(clippy::cast_precision_loss, reason = "a share")]
-    pub fn choose(resolved: &Resolved<'_>, rows: u64, table_rows: u64, dialect: &dyn Dialect) -> Result<Self, Unfit> {
+    pub fn may_be_by_age(resolved: &Resolved<'_>, rows: u64, table_rows: u64) -> bool {
+        rows as f64 <= table_rows as f64 * FEW && resolved.table.index_on(&resolved.rule.age_column).is_some()
+    }
+
+    /// The best walk. `of_one_age`: how many rows the most frequent age has; `None`: a walk along the ages does not come into
+    /// question.
+    pub fn choose(resolved: &Resolved<'_>, of_one_age: Option<u64>, dialect: &dyn Dialect) -> Result<Self, Unfit> {
         let table = resolved.table;
-        let age = table.column(&resolved.rule.age_column);
-        let by_age = age.filter(|age| table.index_on(&age.name).is_some());
+        let by_age = table.column(&resolved.rule.age_column).zip(of_one_age);
         let key = table.key().map(|columns| Self::Key(columns.into_iter().cloned().collect()));
-        let is_few = rows as f64 <= table_rows as f64 * FEW;
         match (key, by_age) {
-            (_, Some(age)) if is_few => Ok(Self::Age(age.clone())),
+            (_, Some((age, most))) if most <= MOST_OF_ONE_AGE => Ok(Self::Age(age.clone())),
             (Some(key), _) => Ok(key),
-            (None, Some(age)) => Ok(Self::Age(age.clone())),
+            (None, Some((age, _))) => Ok(Self::Age(age.clone())),
             (None, None) if table.kind == TableKind::Partitioned || !dialect.has_pages() => Err(Unfit(format!(
                 "`{}` has neither a primary key nor an index on `{}`: its rows cannot be taken in small numbers",
                 table.relation, resolved.rule.age_column
