@@ -52,6 +52,8 @@ pub struct Table {
     pub estimated_rows: Option<u64>,
     /// What it is to its partitions.
     pub kind: TableKind,
+    /// Whether some of its pages are read without all others: a table of PostgreSQL 14 or later.
+    pub has_page_ranges: bool,
     /// Whether row security hides rows from us.
     pub hides_rows: bool,
 }
@@ -84,6 +86,8 @@ pub struct Column {
     pub not_null: bool,
     /// Whether the server computes it.
     pub generated: bool,
+    /// Whether rows lie on the disk about in its order; `None`: the server does not know.
+    pub is_in_order: Option<bool>,
 }
 
 /// What kind of values a column holds.

@@ -10,3 +10,4 @@ mod interrupted;
 mod log;
 mod scene;
 mod shapes;
+mod throttled;

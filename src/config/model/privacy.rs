@@ -57,6 +57,10 @@ pub struct Batch {
     pub lock_timeout: Duration,
     /// It pauses while a standby is further behind; default 10 s.
     pub max_replica_lag: Duration,
+    /// It pauses while a snapshot is older than this and the table has more dead rows than the next; default 1 h.
+    pub max_snapshot_age: Duration,
+    /// See the one before; default 1,000,000.
+    pub max_dead_rows: u64,
     /// It pauses while this file exists.
     pub pause_file: Option<PathBuf>,
 }

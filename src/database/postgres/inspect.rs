@@ -11,7 +11,8 @@ use super::error::DatabaseError;
 
 /// Tables of people, not of the server, extensions or sessions. `row_security_active` says what holds for us.
 const TABLES: &str = "SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text, c.relispartition,
-        c.reltuples::float8, pg_table_is_visible(c.oid), row_security_active(c.oid)
+        c.reltuples::float8, pg_table_is_visible(c.oid), row_security_active(c.oid),
+        c.relkind = 'r' AND current_setting('server_version_num')::int >= 140000
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
@@ -37,6 +38,11 @@ const INDEXES: &str = "SELECT i.indrelid::int8, c.relname::text, i.indisunique, 
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
     WHERE i.indrelid = ANY($1::int8[]::oid[])
     ORDER BY i.indrelid, i.indisprimary DESC, c.relname";
+
+/// How rows lie on the disk: 1 and −1 are exactly in a column's order. <https://www.postgresql.org/docs/current/view-pg-stats.html>
+const ORDER: &str = "SELECT schemaname::text, tablename::text, attname::text, abs(correlation) >= 0.9
+    FROM pg_stats WHERE correlation IS NOT NULL AND NOT inherited
+      AND schemaname NOT IN ('pg_catalog', 'information_schema')";
 
 /// tgtype: 8 is DELETE, 16 UPDATE. <https://www.postgresql.org/docs/current/catalog-pg-trigger.html>
 const TRIGGERS: &str = "SELECT tgrelid::int8, tgname::text, tgtype & 8 <> 0, tgtype & 16 <> 0
@@ -90,6 +96,16 @@ impl Connection {
                 }
             }
             let mut tables: Vec<Table> = tables.into_values().collect();
+            let mut orders = BTreeMap::new();
+            for row in sqlx::query(ORDER).persistent(false).fetch_all(self.pg()).await? {
+                let relation = Relation { schema: row.try_get(0)?, name: row.try_get(1)? };
+                orders.insert((relation, row.try_get::<String, _>(2)?), row.try_get::<bool, _>(3)?);
+            }
+            for table in &mut tables {
+                for column in &mut table.columns {
+                    column.is_in_order = orders.get(&(table.relation.clone(), column.name.clone())).copied();
+                }
+            }
             tables.sort_by(|one, other| one.relation.cmp(&other.relation));
             Ok(Schema { tables, foreign_keys })
         })
@@ -120,6 +136,7 @@ fn table(row: &PgRow) -> Result<Table, sqlx::Error> {
         estimated_rows,
         kind,
         hides_rows: row.try_get(7)?,
+        has_page_ranges: row.try_get(8)?,
     })
 }
 
@@ -130,6 +147,7 @@ fn column(row: &PgRow) -> Result<Column, sqlx::Error> {
         family: family(row.try_get(3)?),
         not_null: row.try_get(4)?,
         generated: row.try_get(5)?,
+        is_in_order: None,
         max_chars: row.try_get::<Option<i32>, _>(6)?.map(i32::unsigned_abs),
     })
 }

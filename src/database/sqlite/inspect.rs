@@ -39,6 +39,7 @@ fn table(connection: &Connection, name: String, without_rowid: bool) -> Result<T
             not_null: row.get(2)?,
             // 2 and 3: generated. https://www.sqlite.org/pragma.html#pragma_table_xinfo
             generated: row.get::<_, i64>(4)? >= 2,
+            is_in_order: None,
             name: column,
             type_name,
         });
@@ -62,6 +63,7 @@ fn table(connection: &Connection, name: String, without_rowid: bool) -> Result<T
         indexes,
         rowid,
         estimated_rows: None,
+        has_page_ranges: false,
         kind: if without_rowid { TableKind::WithoutRowid } else { TableKind::Plain },
         hides_rows: false,
     })
@@ -78,6 +80,7 @@ fn rowid(columns: &[Column]) -> Option<Column> {
         family: Family::Integer,
         max_chars: None,
         not_null: true,
+        is_in_order: Some(true),
         generated: false,
     })
 }

@@ -2,6 +2,7 @@
 
 mod pace;
 mod rule;
+mod throttle;
 mod window;
 
 use std::path::Path;

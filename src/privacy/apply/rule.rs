@@ -8,6 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::pace::Pace;
+use super::throttle::{Throttle, pause, rest};
 use super::window::{Cursor, Windows};
 use super::{Application, RuleApplied};
 use crate::privacy::fragment::Scalar;
@@ -21,9 +22,6 @@ const GOES_ON_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// How often in a row a window may be too slow, locked out or cut off before the rule is given up.
 const PATIENCE: u32 = 8;
-
-/// How long looking for what is left may take.
-const LOOK_WITHIN: Duration = Duration::from_secs(600);
 
 /// From how many rows on a table is cleared up.
 const MUCH: u64 = 10_000;
@@ -89,13 +87,12 @@ async fn left_over(application: &Application<'_>, ground: &mut Box<dyn Ground>, 
     let setting = application.setting;
     let holds = Holds::read(&application.context.state, &setting.policy.name).await?;
     let held = setting.held(ready.resolved.table, &holds.active).0;
-    ground.limit(LOOK_WITHIN).await.map_err(End::Ground)?;
     let looking = left(ground.as_mut(), &ready.resolved, held.as_ref());
     application.context.progress.beat_during(looking).await.map_err(End::Ground)
 }
 
 /// Why a walk came to no end.
-enum End {
+pub(super) enum End {
     Ground(GroundError),
     Cap(String),
     Cancelled,
@@ -162,31 +159,31 @@ async fn walk(
     let mut windows: Option<Windows<'_>> = None;
     let mut left = left;
     let mut of_this_pass = 0;
-    let mut asked = Instant::now();
+    let mut throttle = Throttle::new();
     loop {
-        breathe(application, ground, &mut asked).await?;
+        throttle.breathe(application, ground, &ready.resolved.table.relation).await?;
         let step = async {
             let walk = match windows.take() {
                 Some(walk) => walk,
-                None => {
-                    ground.limit(pace.longest()).await?;
-                    Windows::new(ground.as_mut(), &ready.resolved, &ready.walk, left.take()).await?
-                }
+                None => Windows::new(ground.as_mut(), &ready.resolved, &ready.walk, left.take()).await?,
             };
             let walk = windows.insert(walk);
-            let Some(window) = walk.next(ground.as_mut(), pace.rows()).await? else { return Ok(None) };
+            let Some(window) = walk.next(ground.as_mut(), pace.rows()).await? else {
+                return Ok::<_, GroundError>(None);
+            };
             let statement = ready.resolved.batch(setting.dialect, &window.rows, held.as_ref());
             let began = Instant::now();
-            let done = ground.change(&statement.finish(setting.dialect.placeholder()), &holds).await?;
+            let done = ground.change(&statement.finish(setting.dialect.placeholder()), pace.longest(), &holds).await?;
             Ok(Some((window, done, began.elapsed())))
         };
         match step.await {
             Ok(Some((window, Some(rows), took))) => {
                 patience = PATIENCE;
-                pace.took(took);
+                pace.took(took, rows);
                 of_this_pass += rows;
                 record(application, id, applied, rows, took, &window.next, &mut windows).await?;
                 cap(application, ready, applied)?;
+                rest(application, ground.rest(took)).await?;
             }
             // Holds came or went while it worked: the same window again, with what they say now.
             Ok(Some((_, None, _))) => {
@@ -201,11 +198,16 @@ async fn walk(
                 }
             }
             Ok(None) => return Ok(()),
+            // Less at once, and at once.
+            Err(error) if error.kind == Trouble::Slow && !pace.is_least() => {
+                pace.halve();
+                tracing::debug!(rule = applied.rule, %error, rows = pace.rows(), "too slow");
+            }
             Err(error) if patience == 0 => return Err(End::Ground(error)),
             Err(error) => {
                 patience -= 1;
                 match error.kind {
-                    Trouble::Slow => pace.halve(),
+                    Trouble::Slow | Trouble::Locked => pace.halve(),
                     Trouble::Lost => {
                         left = windows.take().map(|walk| walk.cursor).or(left);
                         reopen(application, ground).await?;
@@ -254,40 +256,6 @@ fn cap(application: &Application<'_>, ready: &Ready<'_>, applied: &RuleApplied) 
         return Err(End::Cap(format!("{} rows are more than `max_rows` ({})", applied.rows, caps.max_rows)));
     }
     Ok(())
-}
-
-/// Waits while something speaks for it.
-async fn breathe(application: &Application<'_>, ground: &mut Box<dyn Ground>, asked: &mut Instant) -> Result<(), End> {
-    let most = application.setting.policy.batch.max_replica_lag;
-    loop {
-        if application.context.cancel.is_cancelled() {
-            return Err(End::Cancelled);
-        }
-        if asked.elapsed() < Duration::from_secs(1) && !application.is_paused() {
-            return Ok(());
-        }
-        *asked = Instant::now();
-        let lags = match ground.pressure().await {
-            Ok(pressure) => pressure.replica_lag.is_some_and(|lag| lag > most),
-            // Trouble with the connection shows in the work itself.
-            Err(_) => false,
-        };
-        if !lags && !application.is_paused() {
-            return Ok(());
-        }
-        application.context.progress.phase(if lags { "waiting for a standby" } else { "paused" });
-        pause(application, Duration::from_secs(1)).await?;
-    }
-}
-
-async fn pause(application: &Application<'_>, time: Duration) -> Result<(), End> {
-    tokio::select! {
-        () = application.context.cancelled() => Err(End::Cancelled),
-        () = tokio::time::sleep(time) => {
-            application.context.progress.beat();
-            Ok(())
-        }
-    }
 }
 
 async fn reopen(application: &Application<'_>, ground: &mut Box<dyn Ground>) -> Result<(), End> {

@@ -40,15 +40,22 @@ pub trait Ground: Send {
     /// What the server's clock says.
     async fn clock(&mut self) -> Result<Timestamp, GroundError>;
 
-    /// Changes rows in one transaction, and gives their number. Before it is committed `gate` is asked whether it may; if
-    /// not, nothing has changed and `None` comes back.
-    async fn change(&mut self, statement: &Statement, gate: &dyn Gate) -> Result<Option<u64>, GroundError>;
+    /// Changes rows in one transaction that takes no longer than `within`, and gives their number. Before it is committed
+    /// `gate` is asked whether it may; if not, nothing has changed and `None` comes back.
+    async fn change(
+        &mut self,
+        statement: &Statement,
+        within: Duration,
+        gate: &dyn Gate,
+    ) -> Result<Option<u64>, GroundError>;
 
-    /// How long one transaction may take on the server before it is ended.
-    async fn limit(&mut self, longest: Duration) -> Result<(), GroundError>;
+    /// How long to rest after a transaction that took so long, so that others get their turn.
+    fn rest(&self, _took: Duration) -> Duration {
+        Duration::ZERO
+    }
 
-    /// What speaks for going slower just now.
-    async fn pressure(&mut self) -> Result<Pressure, GroundError>;
+    /// What speaks for going slower with a table just now.
+    async fn pressure(&mut self, table: &Relation) -> Result<Pressure, GroundError>;
 
     /// Clears up a table of which much was removed.
     async fn tidy(&mut self, table: &Relation) -> Result<(), GroundError>;
@@ -66,6 +73,11 @@ pub trait Gate: Send + Sync {
 pub struct Pressure {
     /// How far the standby that is furthest behind is; `None`: there is none, or it cannot be seen.
     pub replica_lag: Option<Duration>,
+    /// How old the oldest snapshot is that keeps dead rows from being cleared away; `None`: there is none, or it cannot be
+    /// seen.
+    pub oldest_snapshot: Option<Duration>,
+    /// Dead rows of the table, as far as the server has counted.
+    pub dead_rows: u64,
 }
 
 /// Why the database did not do what it was asked.
@@ -83,8 +95,10 @@ pub struct GroundError {
 /// Kinds of trouble, by what follows from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// It took too long, or somebody else held a lock: less at once, or later.
+    /// It took too long: less at once.
     Slow,
+    /// Somebody else holds a lock, or was in the way: later.
+    Locked,
     /// The connection is gone: with a new one.
     Lost,
     /// Another row, a constraint or a trigger is against it.
@@ -103,6 +117,6 @@ impl Fault for GroundError {
     }
 
     fn retryable(&self) -> bool {
-        matches!(self.kind, Trouble::Slow | Trouble::Lost | Trouble::Busy)
+        matches!(self.kind, Trouble::Slow | Trouble::Locked | Trouble::Lost | Trouble::Busy)
     }
 }

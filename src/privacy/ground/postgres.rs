@@ -24,13 +24,23 @@ const MANNERS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET jit
 /// How long one question of a plan may take.
 const QUESTION: &str = "10min";
 
-/// The lag of the standby furthest behind, in seconds; without pg_monitor it is NULL.
-const LAG: &str = "SELECT max(extract(epoch FROM replay_lag))::float8 FROM pg_stat_replication";
+/// The lag of the standby furthest behind and the age of the oldest snapshot, in seconds; without pg_monitor those of other
+/// roles are NULL. Sessions in other databases keep no rows of this one's tables; autovacuum's keep none at all.
+const PRESSURE: &str = "SELECT
+    (SELECT max(extract(epoch FROM replay_lag))::float8 FROM pg_stat_replication),
+    (SELECT max(extract(epoch FROM clock_timestamp() - since))::float8 FROM (
+        SELECT xact_start AS since FROM pg_stat_activity
+        WHERE datname = current_database() AND coalesce(backend_xmin, backend_xid) IS NOT NULL
+          AND backend_type <> 'autovacuum worker' AND pid <> pg_backend_pid()
+        UNION ALL SELECT prepared FROM pg_prepared_xacts WHERE database = current_database()) s),
+    coalesce((SELECT sum(pg_stat_get_dead_tuples(relid)) FROM pg_partition_tree($1::text::regclass)),
+        pg_stat_get_dead_tuples($1::text::regclass))::int8";
 
 /// One connection, under Caretaker's lock for this work.
 pub struct PostgresGround {
     control: ControlConnection,
     database: String,
+    lock_timeout: Duration,
 }
 
 impl PostgresGround {
@@ -41,7 +51,7 @@ impl PostgresGround {
         let lock_timeout = batch.lock_timeout.as_millis();
         let manners = format!("{MANNERS}; SET lock_timeout = {lock_timeout}; SET statement_timeout = '{QUESTION}'");
         let done = control.connection().pg().execute(AssertSqlSafe(manners)).await;
-        let mut ground = Self { control, database: server.name().to_owned() };
+        let mut ground = Self { control, database: server.name().to_owned(), lock_timeout: batch.lock_timeout };
         done.map_err(|error| ground.of_sqlx(error))?;
         Ok(ground)
     }
@@ -126,8 +136,21 @@ impl Ground for PostgresGround {
         })
     }
 
-    async fn change(&mut self, statement: &Statement, gate: &dyn Gate) -> Result<Option<u64>, GroundError> {
-        self.run("BEGIN").await?;
+    async fn change(
+        &mut self,
+        statement: &Statement,
+        within: Duration,
+        gate: &dyn Gate,
+    ) -> Result<Option<u64>, GroundError> {
+        // What waits for one row's lock holds those of others meanwhile.
+        let wait = self.lock_timeout.min(within * 2 / 3).as_millis();
+        let begin = format!(
+            "BEGIN; SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}",
+            within.as_millis().max(1),
+            wait.max(1)
+        );
+        let begun = self.control.connection().pg().execute(AssertSqlSafe(begin)).await;
+        begun.map_err(|error| self.of_sqlx(error))?;
         let done = bound(statement).execute(self.control.connection().pg()).await;
         let done = match done {
             Ok(done) => done.rows_affected(),
@@ -148,23 +171,28 @@ impl Ground for PostgresGround {
         Ok(Some(done))
     }
 
-    async fn limit(&mut self, longest: Duration) -> Result<(), GroundError> {
-        let sql = format!("SET statement_timeout = {}", longest.as_millis());
-        let done = self.control.connection().pg().execute(AssertSqlSafe(sql)).await;
-        done.map(drop).map_err(|error| self.of_sqlx(error))
-    }
-
-    async fn pressure(&mut self) -> Result<Pressure, GroundError> {
-        let asked = sqlx::query_scalar::<_, Option<f64>>(LAG).fetch_one(self.control.connection().pg()).await;
-        let lag = asked.map_err(|error| self.of_sqlx(error))?;
-        Ok(Pressure { replica_lag: lag.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) })
+    async fn pressure(&mut self, table: &Relation) -> Result<Pressure, GroundError> {
+        let asked = sqlx::query_as::<_, (Option<f64>, Option<f64>, Option<i64>)>(PRESSURE)
+            .bind(PostgresDialect.table(table))
+            .persistent(false)
+            .fetch_one(self.control.connection().pg())
+            .await;
+        let (lag, snapshot, dead) = asked.map_err(|error| self.of_sqlx(error))?;
+        let span = |seconds: Option<f64>| seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Ok(Pressure {
+            replica_lag: span(lag),
+            oldest_snapshot: span(snapshot),
+            dead_rows: dead.map_or(0, i64::unsigned_abs),
+        })
     }
 
     async fn tidy(&mut self, table: &Relation) -> Result<(), GroundError> {
-        self.limit(Duration::from_secs(3600)).await?;
+        self.run("SET statement_timeout = '1h'").await?;
         let sql = format!("VACUUM (ANALYZE) {}", PostgresDialect.table(table));
         let done = self.control.connection().pg().execute(AssertSqlSafe(sql)).await;
-        done.map(drop).map_err(|error| self.of_sqlx(error))
+        let done = done.map(drop).map_err(|error| self.of_sqlx(error));
+        self.run("SET statement_timeout = '10min'").await?;
+        done
     }
 }
 
@@ -238,8 +266,9 @@ fn classify(database: &str, error: sqlx::Error) -> GroundError {
 /// SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 fn by_code(code: &str) -> Trouble {
     match code {
-        // Statement timeout, lock not available, deadlock, serialization failure.
-        "57014" | "55P03" | "40P01" | "40001" => Trouble::Slow,
+        // Statement timeout; lock not available, deadlock, serialization failure.
+        "57014" => Trouble::Slow,
+        "55P03" | "40P01" | "40001" => Trouble::Locked,
         "57P01" | "57P02" | "57P03" | "57P05" => Trouble::Lost,
         _ if code.starts_with("08") => Trouble::Lost,
         // Constraints, and what triggers raise.

@@ -17,6 +17,9 @@ use crate::privacy::dialect::{Dialect, SqliteDialect, functions};
 use crate::privacy::fragment::{Scalar, Statement};
 use crate::privacy::key::HmacKey;
 
+/// How long one question may take.
+const QUESTION: Duration = Duration::from_secs(600);
+
 /// One connection.
 pub struct SqliteGround {
     session: Session,
@@ -92,8 +95,16 @@ impl Ground for SqliteGround {
         Ok(Timestamp::now())
     }
 
-    async fn change(&mut self, statement: &Statement, gate: &dyn Gate) -> Result<Option<u64>, GroundError> {
-        let done = self.session.change(&statement.sql, values(statement)).await.map_err(classify)?;
+    async fn change(
+        &mut self,
+        statement: &Statement,
+        within: Duration,
+        gate: &dyn Gate,
+    ) -> Result<Option<u64>, GroundError> {
+        self.session.limit(within);
+        let done = self.session.change(&statement.sql, values(statement)).await;
+        self.session.limit(QUESTION);
+        let done = done.map_err(classify)?;
         if !gate.is_open().await {
             self.session.rollback().await.map_err(classify)?;
             return Ok(None);
@@ -102,12 +113,13 @@ impl Ground for SqliteGround {
         Ok(Some(done))
     }
 
-    async fn limit(&mut self, longest: Duration) -> Result<(), GroundError> {
-        self.session.limit(longest);
-        Ok(())
+    /// SQLite's waiting writers look every 25 ms, later every 50 and 100: who begins again at once keeps them waiting by luck.
+    /// <https://www.sqlite.org/src/file?name=src/main.c> (`sqliteDefaultBusyCallback`)
+    fn rest(&self, took: Duration) -> Duration {
+        (took / 2).max(Duration::from_millis(30))
     }
 
-    async fn pressure(&mut self) -> Result<Pressure, GroundError> {
+    async fn pressure(&mut self, _: &Relation) -> Result<Pressure, GroundError> {
         Ok(Pressure::default())
     }
 
@@ -148,7 +160,8 @@ impl From<Cell> for Scalar {
 fn classify(error: SqliteError) -> GroundError {
     use SqliteErrorKind as Kind;
     let kind = match &error.kind {
-        Kind::Busy(_) | Kind::Cancelled => Trouble::Slow,
+        Kind::Cancelled => Trouble::Slow,
+        Kind::Busy(_) => Trouble::Locked,
         Kind::Constraint(_) => Trouble::Against,
         _ => Trouble::Other,
     };

@@ -221,10 +221,12 @@ impl From<GroundError> for Trouble {
         use super::ground::Trouble as Kind;
         match error.kind {
             Kind::Lost | Kind::Busy => Self::Ground(error),
-            Kind::Unfit | Kind::Slow | Kind::Against | Kind::Other => Self::Rule(Unfit(match error.hint {
-                Some(hint) => format!("{} ({hint})", error.message),
-                None => error.message,
-            })),
+            Kind::Unfit | Kind::Slow | Kind::Locked | Kind::Against | Kind::Other => {
+                Self::Rule(Unfit(match error.hint {
+                    Some(hint) => format!("{} ({hint})", error.message),
+                    None => error.message,
+                }))
+            }
         }
     }
 }

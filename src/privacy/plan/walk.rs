@@ -14,7 +14,8 @@ pub enum Walk {
     Key(Vec<Column>),
     /// Along an index on the age: only rows that are old enough are looked at.
     Age(Column),
-    /// Page by page: PostgreSQL, a table without a key.
+    /// Page by page: PostgreSQL, where there is no key, or rows lie anywhere in its order, as those of random UUIDs do: each
+    /// window would read and write pages all over the table.
     Pages,
 }
 
@@ -37,8 +38,10 @@ impl Walk {
         let table = resolved.table;
         let by_age = table.column(&resolved.rule.age_column).zip(of_one_age);
         let key = table.key().map(|columns| Self::Key(columns.into_iter().cloned().collect()));
+        let is_scattered = |key: &Self| key.columns().first().is_some_and(|first| first.is_in_order == Some(false));
         match (key, by_age) {
             (_, Some((age, most))) if most <= MOST_OF_ONE_AGE => Ok(Self::Age(age.clone())),
+            (Some(key), _) if table.has_page_ranges && is_scattered(&key) => Ok(Self::Pages),
             (Some(key), _) => Ok(key),
             (None, Some((age, _))) => Ok(Self::Age(age.clone())),
             (None, None) if table.kind == TableKind::Partitioned || !dialect.has_pages() => Err(Unfit(format!(
@@ -95,7 +98,7 @@ impl fmt::Display for Walk {
         match self {
             Self::Key(_) => write!(f, "key ({})", names.join(", ")),
             Self::Age(_) => write!(f, "index on {}", names.join(", ")),
-            Self::Pages => f.write_str("pages of the table: it has no key"),
+            Self::Pages => f.write_str("pages of the table"),
         }
     }
 }

@@ -115,12 +115,21 @@ fn batch(section: &Section<'_>) -> Option<Batch> {
     let target = section.optional("target", duration);
     let lock_timeout = section.or("lock_timeout", "1s", duration);
     let max_replica_lag = section.or("max_replica_lag", "10s", duration);
+    let max_snapshot_age = section.or("max_snapshot_age", "1h", duration);
+    let max_dead_rows = section.or("max_dead_rows", 1_000_000, number::<u64>(0..=i64::MAX));
     let pause_file = section.optional("pause_file", path);
     section.finish();
     if section.is_faulty() {
         return None;
     }
-    Some(Batch { target, lock_timeout: lock_timeout?, max_replica_lag: max_replica_lag?, pause_file })
+    Some(Batch {
+        target,
+        lock_timeout: lock_timeout?,
+        max_replica_lag: max_replica_lag?,
+        max_snapshot_age: max_snapshot_age?,
+        max_dead_rows: max_dead_rows?,
+        pause_file,
+    })
 }
 
 fn caps(section: &Section<'_>) -> Option<Caps> {
