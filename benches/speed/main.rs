@@ -16,6 +16,7 @@ mod health;
 mod measure;
 mod peers;
 mod postgres;
+mod privacy;
 mod sqlite;
 #[path = "../../tests/suite/support/mod.rs"]
 mod support;
@@ -68,5 +69,6 @@ fn main() {
     daemon::run(&wish, &mut targets);
     health::run(&wish, &mut targets);
     alerts::run(&wish, &mut targets);
+    privacy::run(&wish, &mut targets);
     targets.print();
 }
