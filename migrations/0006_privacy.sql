@@ -74,3 +74,30 @@ CREATE TABLE dispositions (
     finished_ms INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX dispositions_by_rule ON dispositions (policy, rule, started_ms);
+
+-- Who asked to be erased, and what became of it. Only an HMAC of the person stands here, so that it can itself be kept.
+CREATE TABLE erasures (
+    -- A UUIDv7.
+    id           TEXT PRIMARY KEY NOT NULL,
+    policy       TEXT NOT NULL,
+    database     TEXT NOT NULL,
+    -- HMAC-SHA-256 by the policy's key of the person's key in its canonical form, hexadecimal.
+    subject_hmac TEXT NOT NULL,
+    reason       TEXT,
+    requested_by TEXT NOT NULL,
+    received_ms  INTEGER NOT NULL,
+    due_ms       INTEGER NOT NULL,
+    state        TEXT NOT NULL CHECK (state IN ('pending', 'deferred', 'completed', 'failed')),
+    -- Why it is deferred or has failed.
+    note         TEXT,
+    -- The random tombstone that rows get while it is under way; forgotten when it is completed.
+    tombstone    TEXT,
+    completed_ms INTEGER,
+    -- What was done and found afterwards, as JSON.
+    certificate  TEXT,
+    CHECK ((state = 'completed') = (completed_ms IS NOT NULL)),
+    CHECK (state <> 'completed' OR tombstone IS NULL)
+) WITHOUT ROWID;
+CREATE INDEX erasures_by_subject ON erasures (policy, subject_hmac);
+-- A person's erasure is under way once.
+CREATE UNIQUE INDEX erasures_open ON erasures (policy, subject_hmac) WHERE state <> 'completed';

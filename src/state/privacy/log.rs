@@ -39,6 +39,8 @@ pub enum LogKind {
     ErasureDeferred,
     /// A person was erased.
     ErasureCompleted,
+    /// An erasure came to an end before it was done.
+    ErasureFailed,
     /// What is held about a person was written out.
     SubjectExported,
     /// A backup was restored.

@@ -1,11 +1,13 @@
-//! What was disposed of, held and approved, and the log of it.
+//! What was disposed of, erased, held and approved, and the log of it.
 
 mod approval;
 mod disposition;
+mod erasure;
 mod hold;
 mod log;
 
 pub use approval::Approval;
 pub use disposition::{Disposition, DispositionState, NewDisposition, Progressed};
+pub use erasure::{Erasure, ErasureState};
 pub use hold::{Held, Hold};
 pub use log::{Anchor, Flaw, LogEntry, LogHead, LogKind, LogRecord, LogReport, verify};

@@ -1,0 +1,193 @@
+//! The ledger of erasures: who asked to be erased, and what became of it. It knows people by an HMAC only.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::super::instant::{from_ms, to_ms};
+use super::super::{State, StateError};
+use super::log::{LogEntry, append};
+
+/// How an erasure stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErasureState {
+    /// It was asked for, and is under way or was cut off.
+    Pending,
+    /// A hold keeps it.
+    Deferred,
+    /// It is done, and nothing was found afterwards.
+    Completed,
+    /// It ended before that.
+    Failed,
+}
+
+impl ErasureState {
+    /// As it stands in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Deferred => "deferred",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Pending, Self::Deferred, Self::Completed, Self::Failed].into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// An erasure.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Erasure {
+    /// Its UUIDv7.
+    pub id: String,
+    /// Under which policy.
+    pub policy: String,
+    /// In which database.
+    pub database: String,
+    /// HMAC of the person's key in its canonical form.
+    pub subject_hmac: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who wrote it down.
+    pub requested_by: String,
+    /// When it was received.
+    pub received: Timestamp,
+    /// When it must be done.
+    pub due: Timestamp,
+    /// How it stands.
+    pub state: ErasureState,
+    /// Why it is deferred or has failed.
+    pub note: Option<String>,
+    /// The random tombstone that rows get while it is under way.
+    #[serde(skip)]
+    pub tombstone: Option<String>,
+    /// When it was done.
+    pub completed: Option<Timestamp>,
+    /// What was done and found afterwards.
+    pub certificate: Option<serde_json::Value>,
+}
+
+impl Erasure {
+    /// Whether it should have been done.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.state != ErasureState::Completed && self.due < now
+    }
+}
+
+impl State {
+    /// Records that a person is to be erased, and logs it: before the first row goes. If that person's erasure is open
+    /// already, it is the one that comes back: no other is recorded.
+    pub async fn request_erasure(&self, new: &Erasure, entry: &LogEntry) -> Result<Erasure, StateError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
+        let open =
+            sqlx::query("SELECT * FROM erasures WHERE policy = ?1 AND subject_hmac = ?2 AND state <> 'completed'")
+                .bind(&new.policy)
+                .bind(&new.subject_hmac)
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(|e| self.error(e))?;
+        if let Some(row) = open {
+            return read(&row);
+        }
+        sqlx::query(
+            "INSERT INTO erasures (id, policy, database, subject_hmac, reason, requested_by, received_ms, due_ms, state,
+                 tombstone) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9)",
+        )
+        .bind(&new.id)
+        .bind(&new.policy)
+        .bind(&new.database)
+        .bind(&new.subject_hmac)
+        .bind(&new.reason)
+        .bind(&new.requested_by)
+        .bind(to_ms(new.received))
+        .bind(to_ms(new.due))
+        .bind(&new.tombstone)
+        .execute(&mut *tx)
+        .await
+        .map_err(|e| self.error(e))?;
+        append(&mut tx, entry, new.received).await.map_err(|e| self.error(e))?;
+        tx.commit().await.map_err(|e| self.error(e))?;
+        Ok(new.clone())
+    }
+
+    /// Records that an erasure waits, or has failed, and why; and logs it.
+    pub async fn suspend_erasure(
+        &self,
+        id: &str,
+        state: ErasureState,
+        note: &str,
+        entry: &LogEntry,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
+        sqlx::query("UPDATE erasures SET state = ?2, note = ?3 WHERE id = ?1 AND state <> 'completed'")
+            .bind(id)
+            .bind(state.as_str())
+            .bind(note)
+            .execute(&mut *tx)
+            .await
+            .map_err(|e| self.error(e))?;
+        append(&mut tx, entry, now).await.map_err(|e| self.error(e))?;
+        tx.commit().await.map_err(|e| self.error(e))
+    }
+
+    /// Records that an erasure is done, with its certificate, and logs it. Its random tombstone is forgotten.
+    pub async fn complete_erasure(
+        &self,
+        id: &str,
+        certificate: &serde_json::Value,
+        entry: &LogEntry,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
+        sqlx::query(
+            "UPDATE erasures SET state = 'completed', note = NULL, tombstone = NULL, completed_ms = ?2, certificate = ?3
+             WHERE id = ?1",
+        )
+        .bind(id)
+        .bind(to_ms(now))
+        .bind(certificate.to_string())
+        .execute(&mut *tx)
+        .await
+        .map_err(|e| self.error(e))?;
+        append(&mut tx, entry, now).await.map_err(|e| self.error(e))?;
+        tx.commit().await.map_err(|e| self.error(e))
+    }
+
+    /// The erasures under a policy, or under all, the oldest first.
+    pub async fn erasures(&self, policy: Option<&str>) -> Result<Vec<Erasure>, StateError> {
+        let rows =
+            sqlx::query("SELECT * FROM erasures WHERE ?1 IS NULL OR policy = ?1 ORDER BY received_ms, id").bind(policy);
+        let rows = rows.fetch_all(&self.pool).await.map_err(|e| self.error(e))?;
+        rows.iter().map(read).collect()
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<Erasure, StateError> {
+    let state: String = row.get("state");
+    let state = ErasureState::parse(&state)
+        .ok_or_else(|| StateError::Row { what: "erasure", detail: format!("its state is {state:?}") })?;
+    let certificate: Option<String> = row.get("certificate");
+    let certificate = certificate.map(|text| serde_json::from_str(&text)).transpose();
+    let certificate = certificate
+        .map_err(|error| StateError::Row { what: "erasure", detail: format!("its certificate is no JSON: {error}") })?;
+    Ok(Erasure {
+        id: row.get("id"),
+        policy: row.get("policy"),
+        database: row.get("database"),
+        subject_hmac: row.get("subject_hmac"),
+        reason: row.get("reason"),
+        requested_by: row.get("requested_by"),
+        received: from_ms(row.get("received_ms")),
+        due: from_ms(row.get("due_ms")),
+        state,
+        note: row.get("note"),
+        tombstone: row.get("tombstone"),
+        completed: row.get::<Option<i64>, _>("completed_ms").map(from_ms),
+        certificate,
+    })
+}
