@@ -21,7 +21,7 @@ mod take;
 pub use catalogue::{copies_to_read, pin, unpin};
 pub use job::{Job, manual_job, manual_lease};
 pub use layout::{MANIFEST, folder, object_key};
-pub use prune::{PruneError, PrunePlan, apply_prune, plan_prune};
+pub use prune::{PruneError, PrunePlan, apply_prune, candidate, plan_prune};
 pub use remains::{settle_held, settle_lease};
 pub use sqlite::fingerprint as fingerprint_sqlite;
 pub use take::Taken;

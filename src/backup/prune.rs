@@ -93,7 +93,8 @@ fn unfinished(backups: &[Backup]) -> Vec<(String, String, Option<String>)> {
     found
 }
 
-pub(super) fn candidate(backup: &Backup) -> Result<Candidate, Failure> {
+/// A backup of the catalogue as retention sees it.
+pub fn candidate(backup: &Backup) -> Result<Candidate, Failure> {
     let id: BackupId = backup.id.parse().map_err(|error| Failure::new(format!("in the catalogue: {error}")))?;
     Ok(Candidate {
         id,

@@ -195,6 +195,31 @@ pub(super) enum PrivacyCommand {
         /// The hash that the plan shows, or its beginning
         hash: String,
     },
+    /// Erase a person wherever the policy says that they stand, after showing what is found and asking
+    Erase {
+        /// The policy
+        policy: String,
+        /// The person, by the key that the policy's subject has
+        #[arg(long, value_name = "ID")]
+        subject: String,
+        /// Why, for the ledger and the certificate: it is kept, so it must not tell who
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Only say what is found
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// The ledger of erasures: how they stand, when they were received and are due
+    Erasures {
+        /// Only under this policy
+        policy: Option<String>,
+        /// One of them with its certificate: its id, or enough of one end of it
+        #[arg(long, value_name = "ERASURE")]
+        show: Option<String>,
+    },
     /// Keep a person's rows, or others, whatever the policy says
     #[command(subcommand)]
     Hold(HoldCommand),

@@ -1,12 +1,16 @@
-//! Holds: whether what somebody wants to hold can be held.
+//! Holds: whether what somebody wants to hold can be held, and whether what was decided by them still stands.
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::ground::Gate;
 use super::session::Session;
 use crate::config::{Config, PrivacyPolicy};
 use crate::database::Servers;
 use crate::run::Failure;
-use crate::state::Held;
+use crate::state::{Held, Hold, State, StateError};
 
 /// Checks against the live database that a hold means something: the table and the condition, or that the policy says who
 /// its people are.
@@ -26,5 +30,30 @@ pub async fn check(config: &Config, policy: &PrivacyPolicy, held: &Held) -> Resu
             let checked = session.ground.check_condition(&found.relation, condition).await;
             checked.map_err(|error| Failure::new(format!("`--where`: {error}")))
         }
+    }
+}
+
+/// The holds under a policy as they were read: the gate of what was decided by them.
+pub struct Holding {
+    state: State,
+    policy: String,
+    /// Those that hold.
+    pub active: Vec<Hold>,
+}
+
+impl Holding {
+    /// The holds that hold now.
+    pub async fn read(state: &State, policy: &str) -> Result<Self, StateError> {
+        let active = state.holds(Some(policy), Some(Timestamp::now())).await?;
+        Ok(Self { state: state.clone(), policy: policy.to_owned(), active })
+    }
+}
+
+#[async_trait]
+impl Gate for Holding {
+    async fn is_open(&self) -> bool {
+        let now = self.state.holds(Some(&self.policy), Some(Timestamp::now())).await;
+        // What cannot be read may be anything.
+        now.is_ok_and(|holds| holds == self.active)
     }
 }

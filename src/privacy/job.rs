@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::apply::{Application, RuleApplied, apply};
+use super::approval::Hand;
+use super::erase::Erasing;
 use super::plan::{self, Plan};
 use super::session::Session;
-use super::{policy, precondition};
+use super::{approval, policy, precondition};
 use crate::config::{Config, DatabaseKind, JobKind, PrivacyPolicy};
 use crate::database::Servers;
 use crate::run::{self, Failure, Limits, Outcome, PlanView, Refusal, RunContext, who};
-use crate::state::{Approval, Cause, LogEntry, LogKind, State};
+use crate::state::{Cause, ErasureState, State};
 
 /// How long one transaction should take by default. SQLite has one writer: while one works, all others wait.
 const TARGET: Duration = Duration::from_millis(300);
@@ -61,51 +62,32 @@ impl Job {
         })
     }
 
+    /// Goes on with erasures that were cut off, or that a hold kept which has run out. What keeps them does not keep the
+    /// rules: it is a warning.
+    async fn resume_erasures(&self, session: &mut Session, context: &RunContext, hand: &Hand<'_>) -> Vec<String> {
+        let erasing = Erasing { config: &self.config, policy: &self.settings, state: &context.state, hand };
+        let resumed = context.progress.beat_during(erasing.resume(session)).await;
+        let (resumed, missing) = match resumed {
+            Ok(resumed) => resumed,
+            Err(failure) => return vec![format!("the open erasures were not gone on with: {failure}")],
+        };
+        let open = resumed.iter().filter(|erasure| erasure.state != ErasureState::Completed);
+        let mut warnings: Vec<String> = open
+            .map(|erasure| {
+                let note = erasure.note.as_deref().unwrap_or_default();
+                format!("the erasure {} is {}: {note}", erasure.id, erasure.state.as_str())
+            })
+            .collect();
+        if missing > 0 {
+            warnings.push(format!("{missing} open erasures are of people who stand in no declared column any more"));
+        }
+        warnings
+    }
+
     fn target(&self) -> Duration {
         let database = self.config.databases.get(&self.settings.database);
         let is_sqlite = database.is_some_and(|database| matches!(database.kind, DatabaseKind::Sqlite(_)));
         self.settings.batch.target.unwrap_or(if is_sqlite { SQLITE_TARGET } else { TARGET })
-    }
-
-    /// Whether this form of the policy may be applied. The first one that a person applies is approved by that; from then
-    /// on every other form must be approved by its hash.
-    async fn approved(&self, hash: &str, who: &str, context: &RunContext) -> Result<(), Failure> {
-        if !self.settings.approval {
-            return Ok(());
-        }
-        let (state, name) = (&context.state, &self.settings.name);
-        let approval = state.approval(name).await?;
-        if approval.as_ref().is_some_and(|approval| approval.hash == hash) {
-            return Ok(());
-        }
-        let now = Timestamp::now();
-        let entry = |kind, detail| LogEntry {
-            kind,
-            policy: Some(name.clone()),
-            database: Some(self.settings.database.to_string()),
-            run_id: Some(context.run_id.clone()),
-            who: who.to_owned(),
-            host: run::host(),
-            detail,
-        };
-        if approval.is_none() && context.cause == Cause::Manual {
-            let first =
-                Approval { policy: name.clone(), hash: hash.to_owned(), approved_by: who.to_owned(), approved_at: now };
-            let detail = json!({"policy_hash": hash, "by": "applying it for the first time"});
-            state.approve(&first, &entry(LogKind::PolicyApproved, detail)).await?;
-            return Ok(());
-        }
-        let before = approval.as_ref().map(|approval| approval.hash.clone());
-        let detail = json!({"policy_hash": hash, "approved_hash": before});
-        state.log(&entry(LogKind::PolicyChanged, detail), now).await?;
-        let how = if before.is_some() { "has changed since it was approved" } else { "was never approved" };
-        Err(Failure {
-            refused: Some(Refusal::Safety),
-            ..Failure::new(format!("the policy {how}: nothing was done")).hint(format!(
-                "look at `caretaker privacy plan {name}`, then `caretaker privacy approve {name} {}`",
-                &hash[..12]
-            ))
-        })
     }
 }
 
@@ -133,11 +115,14 @@ impl run::Job for Job {
 
     async fn run(&self, context: &RunContext) -> Result<Outcome, Failure> {
         let hash = policy::hash(&self.settings);
-        let who = if context.cause == Cause::Manual { who() } else { "daemon".to_owned() };
-        self.approved(&hash, &who, context).await?;
+        let is_person = context.cause == Cause::Manual;
+        let who = if is_person { who() } else { "daemon".to_owned() };
+        let hand = Hand { who: &who, is_person, run_id: Some(&context.run_id) };
+        approval::check(&self.settings, &context.state, &hand).await?;
         precondition::backups(&self.settings, &context.state).await?;
         context.progress.phase("apply");
         let mut session = Session::open(&self.config, &self.servers, &self.settings).await?;
+        let of_erasures = self.resume_erasures(&mut session, context, &hand).await;
         let earlier = context.state.dispositions(&self.settings.name, None, EARLIER).await?;
         let setting = session.seen.setting(&self.settings, session.ground.as_ref());
         let application = Application {
@@ -151,6 +136,7 @@ impl run::Job for Job {
         let done = apply(&application, &mut session.ground, &earlier).await?;
         let (_, of_order) = plan::in_order(&setting);
         let mut warnings: Vec<String> = session.seen.warnings.iter().cloned().chain(of_order).collect();
+        warnings.extend(of_erasures);
         for (applied, plan) in &done {
             warnings.extend(plan.warnings.iter().map(|warning| format!("{}: {warning}", plan.name)));
             if applied.left > 0 {

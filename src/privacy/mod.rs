@@ -1,11 +1,13 @@
 //! Privacy: what must go from a database and when, what is held, and the log of it.
 //!
 //! A policy is resolved against the live schema into SQL ([`plan`]), and applied rule by rule in short transactions
-//! ([`apply`]). What PostgreSQL and SQLite say differently is in [`dialect`], how they are worked on in [`ground`].
+//! ([`apply`]). A person is erased wherever the policy says that they stand ([`erase`]). What PostgreSQL and SQLite say differently is in [`dialect`], how they are worked on in [`ground`].
 
 pub mod apply;
+pub mod approval;
 mod change;
 pub mod dialect;
+pub mod erase;
 pub mod fragment;
 pub mod ground;
 pub mod hold;
@@ -15,7 +17,7 @@ mod names;
 pub mod plan;
 pub mod policy;
 mod precondition;
-mod session;
+pub mod session;
 pub mod show;
 
 pub use job::Job;

@@ -1,10 +1,12 @@
 //! `privacy hold add|list|release`
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{entry, policy};
+use super::{entry, erase, policy};
 use crate::cli::args::HoldCommand;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::utc;
@@ -126,8 +128,19 @@ async fn release(what: &str, subject: Option<&str>, scene: &Scene<'_>) -> Result
             for hold in holds {
                 one(&state, hold, now, scene).await?;
             }
-            scene.output.json(&json!({"released": holds.iter().map(|hold| &hold.id).collect::<Vec<_>>()}));
-            Ok(Exit::Done)
+            let released: Vec<&str> = holds.iter().map(|hold| hold.id.as_str()).collect();
+            let policies: BTreeSet<&str> = holds.iter().map(|hold| hold.policy.as_str()).collect();
+            let mut erasures = Vec::new();
+            let mut went_wrong = None;
+            for policy in policies {
+                match erase::resume(self::policy(Some(policy), scene)?, &state, scene).await {
+                    Ok(resumed) => erasures.extend(resumed),
+                    // The hold is released all the same.
+                    Err(error) => went_wrong = Some(error),
+                }
+            }
+            scene.output.json(&json!({"released": released, "erasures": erasures}));
+            went_wrong.map_or(Ok(Exit::Done), Err)
         }
     }
 }

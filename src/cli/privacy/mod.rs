@@ -2,6 +2,8 @@
 
 mod apply;
 mod approve;
+mod erase;
+mod erasures;
 mod hold;
 mod log;
 mod plan;
@@ -23,6 +25,10 @@ pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<E
         PrivacyCommand::Apply { policy, dry_run: true, .. } => plan::run(policy.as_deref(), scene).await,
         PrivacyCommand::Apply { policy, yes, .. } => apply::run(policy.as_deref(), *yes, scene).await,
         PrivacyCommand::Approve { policy, hash } => approve::run(policy, hash, scene).await,
+        PrivacyCommand::Erase { policy, subject, reason, dry_run, yes } => {
+            erase::run(policy, subject, reason.as_deref(), erase::Consent { dry_run: *dry_run, yes: *yes }, scene).await
+        }
+        PrivacyCommand::Erasures { policy, show } => erasures::run(policy.as_deref(), show.as_deref(), scene).await,
         PrivacyCommand::Hold(command) => hold::run(command, scene).await,
         PrivacyCommand::Log { policy, from } => log::show(policy.as_deref(), *from, scene).await,
         PrivacyCommand::VerifyLog => log::verify(scene).await,

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
@@ -12,10 +11,11 @@ use super::throttle::{Throttle, pause, rest};
 use super::window::{Cursor, Windows};
 use super::{Application, RuleApplied};
 use crate::privacy::fragment::Scalar;
-use crate::privacy::ground::{Gate, Ground, GroundError, Trouble};
+use crate::privacy::ground::{Ground, GroundError, Trouble};
+use crate::privacy::hold::Holding;
 use crate::privacy::plan::{Ready, action, left};
 use crate::run::Failure;
-use crate::state::{DispositionState, Hold, LogKind, NewDisposition, Progressed, State};
+use crate::state::{DispositionState, LogKind, NewDisposition, Progressed};
 
 /// A disposition that was cut off longer ago than this is not gone on with: the rows have changed too much.
 const GOES_ON_WITHIN: SignedDuration = SignedDuration::from_hours(24);
@@ -85,7 +85,7 @@ pub(super) async fn apply(
 /// Looks for rows that should have been taken in hand.
 async fn left_over(application: &Application<'_>, ground: &mut Box<dyn Ground>, ready: &Ready<'_>) -> Result<u64, End> {
     let setting = application.setting;
-    let holds = Holds::read(&application.context.state, &setting.policy.name).await?;
+    let holds = Holding::read(&application.context.state, &setting.policy.name).await?;
     let held = setting.held(ready.resolved.table, &holds.active).0;
     let looking = left(ground.as_mut(), &ready.resolved, held.as_ref());
     application.context.progress.beat_during(looking).await.map_err(End::Ground)
@@ -154,7 +154,7 @@ async fn walk(
     let context = application.context;
     let mut pace = Pace::new(application.target);
     let mut patience = PATIENCE;
-    let mut holds = Holds::read(&context.state, &setting.policy.name).await?;
+    let mut holds = Holding::read(&context.state, &setting.policy.name).await?;
     let mut held = setting.held(ready.resolved.table, &holds.active).0;
     let mut windows: Option<Windows<'_>> = None;
     let mut left = left;
@@ -187,7 +187,7 @@ async fn walk(
             }
             // Holds came or went while it worked: the same window again, with what they say now.
             Ok(Some((_, None, _))) => {
-                holds = Holds::read(&context.state, &setting.policy.name).await?;
+                holds = Holding::read(&context.state, &setting.policy.name).await?;
                 held = setting.held(ready.resolved.table, &holds.active).0;
             }
             // A table that refers to itself: what had children in it may have none any more.
@@ -271,27 +271,4 @@ async fn reopen(application: &Application<'_>, ground: &mut Box<dyn Ground>) -> 
         }
     }
     last.map_or(Ok(()), |error| Err(End::Ground(error)))
-}
-
-/// The holds as they were read, and whether they still are the same.
-struct Holds {
-    state: State,
-    policy: String,
-    active: Vec<Hold>,
-}
-
-impl Holds {
-    async fn read(state: &State, policy: &str) -> Result<Self, End> {
-        let active = state.holds(Some(policy), Some(Timestamp::now())).await?;
-        Ok(Self { state: state.clone(), policy: policy.to_owned(), active })
-    }
-}
-
-#[async_trait]
-impl Gate for Holds {
-    async fn is_open(&self) -> bool {
-        let now = self.state.holds(Some(&self.policy), Some(Timestamp::now())).await;
-        // What cannot be read may be anything.
-        now.is_ok_and(|holds| holds == self.active)
-    }
 }

@@ -12,7 +12,7 @@ pub use sqlite::{SqliteDialect, functions};
 use super::fragment::{Fragment, Scalar};
 use super::key::HmacKey;
 use crate::config::{CalendarUnit, Constant, FakeKind};
-use crate::database::schema::{Column, Relation};
+use crate::database::schema::{Column, Relation, Table};
 
 /// Why something cannot be said in SQL: a type that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +50,15 @@ pub trait Dialect: Send + Sync {
 
     /// `one IS DISTINCT FROM other`.
     fn differs(&self, one: Fragment, other: Fragment) -> Fragment;
+
+    /// Whether a column names this person.
+    fn is(&self, column: &Column, id: &str) -> Fragment;
+
+    /// What the ledger calls the person that a column names: an HMAC of its canonical form.
+    fn subject_hmac(&self, column: &Column, key: &HmacKey) -> Fragment;
+
+    /// The columns that each row of a table has for itself.
+    fn identity(&self, table: &Table) -> Result<String, Unfit>;
 
     /// A value that no other row has, fit for the column.
     fn random(&self, column: &Column) -> Result<Fragment, Unfit>;

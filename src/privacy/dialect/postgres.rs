@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::{Dialect, Unfit};
 use crate::config::{CalendarUnit, Constant, FakeKind};
-use crate::database::schema::{Column, Family, Relation};
+use crate::database::schema::{Column, Family, Relation, Table};
 use crate::privacy::fragment::{Fragment, Scalar};
 use crate::privacy::key::HmacKey;
 use crate::privacy::names;
@@ -82,6 +82,22 @@ impl Dialect for PostgresDialect {
 
     fn differs(&self, one: Fragment, other: Fragment) -> Fragment {
         Fragment::join([one, other], " IS DISTINCT FROM ").enclosed()
+    }
+
+    fn is(&self, column: &Column, id: &str) -> Fragment {
+        let mut is = Fragment::text(format!("{} = ", self.name(&column.name)));
+        is.append(Fragment::secret(Scalar::Text(id.to_owned()), &column.type_name, "SUBJECT"));
+        is
+    }
+
+    /// PostgreSQL writes UUIDs and numbers in their canonical form.
+    fn subject_hmac(&self, column: &Column, key: &HmacKey) -> Fragment {
+        keyed_hash(&format!("{}::text", self.name(&column.name)), key)
+    }
+
+    /// The place of a row is its partition's.
+    fn identity(&self, _: &Table) -> Result<String, Unfit> {
+        Ok("tableoid, ctid".to_owned())
     }
 
     fn random(&self, column: &Column) -> Result<Fragment, Unfit> {

@@ -43,6 +43,8 @@ fn teach(session: &mut Session, zone: &TimeZone, key: &HmacKey) -> Result<(), Sq
     let given = Arc::clone(&key);
     session.function("caretaker_hmac", 1, move |with| functions::pseudonym(&with[0], &given))?;
     let given = Arc::clone(&key);
+    session.function("caretaker_subject_hmac", 1, move |with| functions::subject_hmac(&with[0], &given))?;
+    let given = Arc::clone(&key);
     session.function("caretaker_hmac_uuid", 1, move |with| functions::pseudonym_uuid(&with[0], &given))?;
     session.function("caretaker_fake", 2, move |with| functions::fake(&with[0], &with[1], &key))
 }

@@ -2,6 +2,7 @@
 
 mod measure;
 mod order;
+mod person;
 mod resolve;
 mod walk;
 

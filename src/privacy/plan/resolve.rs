@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::config::{Action, PrivacyPolicy, Rule, Step, TableName};
-use crate::database::schema::{Column, ForeignKey, OnDelete, Schema, Table};
+use crate::config::{Action, PrivacyPolicy, Rule, TableName};
+use crate::database::schema::{ForeignKey, OnDelete, Schema, Table};
 use crate::privacy::change::{Assignment, Palette, unknown};
 use crate::privacy::dialect::{Dialect, Unfit};
-use crate::privacy::fragment::{Fragment, Scalar};
+use crate::privacy::fragment::Fragment;
 use crate::privacy::key::HmacKey;
 use crate::state::{Held, Hold};
 
@@ -134,20 +134,6 @@ impl<'a> Setting<'a> {
         Ok(Resolved { rule, table, cutoff, older, ageless, matches, undone, assignments, guards, is_layered, warnings })
     }
 
-    /// The column that tells whose row it is, as the policy's subject says; else that of the primary key.
-    fn person_column(&self, table: &'a Table) -> Option<&'a Column> {
-        let subject = self.policy.subject.as_ref();
-        let named = subject.and_then(|subject| {
-            let own = self.table(&subject.table).ok().filter(|own| own.relation == table.relation);
-            own.map(|_| subject.key.as_str()).or_else(|| {
-                let mut references = subject.references.iter();
-                let of_table = |name: &TableName| self.table(name).is_ok_and(|found| found.relation == table.relation);
-                references.find(|reference| of_table(&reference.table)).and_then(|found| found.column.as_deref())
-            })
-        });
-        named.and_then(|name| table.column(name)).or_else(|| table.key()?.first().copied())
-    }
-
     /// A constant in a UNIQUE column can stand there once.
     fn collisions(&self, table: &Table, set: &[Assignment], warnings: &mut Vec<String>) -> Result<(), Unfit> {
         let shared = |name: &Option<String>| set.iter().any(|one| one.is_shared && Some(&one.column) == name.as_ref());
@@ -252,57 +238,6 @@ impl<'a> Setting<'a> {
         }
         let kept = (!kept.is_empty()).then(|| Fragment::join(kept, " OR ").enclosed());
         (kept, warnings)
-    }
-
-    /// The conditions under which a row of this table is about a person.
-    pub fn of_subject(&self, table: &Table, id: &str) -> Vec<Fragment> {
-        let Some(subject) = &self.policy.subject else { return Vec::new() };
-        let mut found = Vec::new();
-        let is_this = |name: &TableName| self.table(name).is_ok_and(|found| found.relation == table.relation);
-        if is_this(&subject.table) {
-            found.extend(self.equals(table, &subject.key, id));
-        }
-        for reference in subject.references.iter().filter(|reference| is_this(&reference.table)) {
-            match &reference.column {
-                Some(column) => found.extend(self.equals(table, column, id)),
-                None => found.extend(self.by_way(&reference.via, id)),
-            }
-        }
-        found
-    }
-
-    fn equals(&self, table: &Table, column: &str, id: &str) -> Option<Fragment> {
-        let column = table.column(column)?;
-        let mut equals = Fragment::text(format!("{} = ", self.dialect.name(&column.name)));
-        equals.append(Fragment::secret(Scalar::Text(id.to_owned()), &column.type_name, "SUBJECT"));
-        Some(equals)
-    }
-
-    /// `a IN (SELECT key FROM b WHERE c = id)`, as deep as the way is long.
-    fn by_way(&self, way: &[Step], id: &str) -> Option<Fragment> {
-        let (step, rest) = way.split_first()?;
-        let table = self.table(&step.table).ok()?;
-        let Some(next) = rest.first() else { return self.equals(table, &step.column, id) };
-        let next_table = self.table(&next.table).ok()?;
-        let key = self
-            .schema
-            .foreign_keys
-            .iter()
-            .find(|key| {
-                key.child == table.relation
-                    && key.child_columns == [step.column.clone()]
-                    && key.parent == next_table.relation
-            })
-            .and_then(|key| key.parent_columns.first().cloned())
-            .or_else(|| Some(next_table.key()?.first()?.name.clone()))?;
-        let mut within = Fragment::text(format!(
-            "{} IN (SELECT {} FROM {} WHERE ",
-            self.dialect.name(&step.column),
-            self.dialect.name(&key),
-            self.dialect.table(&next_table.relation)
-        ));
-        within.append(self.by_way(rest, id)?).push(")");
-        Some(within)
     }
 }
 

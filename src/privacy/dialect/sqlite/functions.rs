@@ -131,6 +131,11 @@ pub fn pseudonym(value: &Cell, key: &HmacKey) -> Cell {
     as_text(value).map_or_else(|| value.clone(), |text| Cell::Text(format!("hmac:{}", key.hash(&text))))
 }
 
+/// What the ledger calls the person that a value names.
+pub fn subject_hmac(value: &Cell, key: &HmacKey) -> Cell {
+    as_text(value).map_or(Cell::Null, |text| Cell::Text(key.hash(&text)))
+}
+
 /// A keyed hash as a UUID of version 8, by which it is known. RFC 9562, section 5.8.
 pub fn pseudonym_uuid(value: &Cell, key: &HmacKey) -> Cell {
     let Some(text) = as_text(value) else { return value.clone() };

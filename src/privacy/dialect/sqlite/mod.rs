@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::{Dialect, Unfit};
 use crate::config::{CalendarUnit, Constant, FakeKind};
-use crate::database::schema::{Column, Family, Relation};
+use crate::database::schema::{Column, Family, Relation, Table};
 use crate::privacy::fragment::{Fragment, Scalar};
 use crate::privacy::key::HmacKey;
 
@@ -69,6 +69,34 @@ impl Dialect for SqliteDialect {
 
     fn differs(&self, one: Fragment, other: Fragment) -> Fragment {
         Fragment::join([one, other], " IS NOT ").enclosed()
+    }
+
+    /// SQLite keeps a UUID as the application wrote it.
+    fn is(&self, column: &Column, id: &str) -> Fragment {
+        let one = |id: String| Fragment::secret(Scalar::Text(id), "", "SUBJECT");
+        let name = self.name(&column.name);
+        if column.family != Family::Uuid {
+            let mut is = Fragment::text(format!("{name} = "));
+            is.append(one(id.to_owned()));
+            return is;
+        }
+        let mut is = Fragment::text(format!("{name} IN ("));
+        is.append(Fragment::join([one(id.to_lowercase()), one(id.to_uppercase())], ", ")).push(")");
+        is
+    }
+
+    fn subject_hmac(&self, column: &Column, _: &HmacKey) -> Fragment {
+        let name = self.name(&column.name);
+        match column.family {
+            Family::Uuid => Fragment::text(format!("caretaker_subject_hmac(lower({name}))")),
+            _ => Fragment::text(format!("caretaker_subject_hmac({name})")),
+        }
+    }
+
+    fn identity(&self, table: &Table) -> Result<String, Unfit> {
+        let key = table.key().ok_or_else(|| Unfit(format!("the rows of `{}` have no key", table.relation)))?;
+        let names: Vec<String> = key.iter().map(|column| self.name(&column.name)).collect();
+        Ok(names.join(", "))
     }
 
     fn random(&self, column: &Column) -> Result<Fragment, Unfit> {

@@ -1,0 +1,112 @@
+//! What still holds the data after an erasure, said honestly: backups until they expire, pages until they are used again.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::archive::BackupId;
+use crate::archive::manifest::Purpose;
+use crate::backup::candidate;
+use crate::backup::retention::{self, Candidate, Standing};
+use crate::config::{BackupJob, Config, DatabaseKind, DatabaseName};
+use crate::run::Failure;
+use crate::state::{Backup, BackupFilter, State};
+
+/// What still holds the data.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Remains {
+    /// The backups that were begun before, by what decides about them.
+    pub backups: Vec<BackupsLeft>,
+    /// In the database itself.
+    pub database: Vec<&'static str>,
+}
+
+/// Backups of one job, or those by hand.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BackupsLeft {
+    /// The job; `None`: they were made by hand, or their job is no more.
+    pub job: Option<String>,
+    /// How many.
+    pub count: usize,
+    /// When the newest was begun.
+    pub newest: Timestamp,
+    /// The last of them does not expire before this; `None`: nothing but a person lets it go.
+    pub last_expires_not_before: Option<Timestamp>,
+    /// Those that are pinned: they stay until they are unpinned, whatever the date says.
+    pub pinned: Vec<String>,
+}
+
+/// How many backups to come are imagined: beyond, the date is at least the last one's.
+const IMAGINED: usize = 1_000;
+
+/// What holds the data of before `now`.
+pub(super) async fn look(
+    config: &Config,
+    database: &DatabaseName,
+    state: &State,
+    now: Timestamp,
+) -> Result<Remains, Failure> {
+    let mut backups = state.backups(BackupFilter::Database(database.as_str())).await?;
+    backups.retain(|backup| !backup.copies.is_empty());
+    let mut left = Vec::new();
+    for job in config.backups.values().filter(|job| job.database == *database) {
+        let (of_job, others): (Vec<Backup>, Vec<Backup>) =
+            backups.into_iter().partition(|backup| backup.job.as_deref().is_some_and(|name| is_of(name, &job.name)));
+        backups = others;
+        let last = last(job, &of_job, now)?;
+        left.extend(said(Some(job.name.clone()), &of_job, last));
+    }
+    left.extend(said(None, &backups, None));
+    let is_sqlite = config.databases.get(database).is_some_and(|it| matches!(it.kind, DatabaseKind::Sqlite(_)));
+    let database = match is_sqlite {
+        true => vec!["readers that began earlier see the rows until they end, and the -wal file holds them until then"],
+        false => vec![
+            "pages of tables and indexes until VACUUM and new rows overwrite them",
+            "the write-ahead log and its archive until they are recycled; standbys until they have replayed it",
+            "samples of the columns' values in pg_statistic until the next ANALYZE",
+        ],
+    };
+    Ok(Remains { backups: left, database })
+}
+
+fn is_of(name: &str, job: &str) -> bool {
+    name.strip_prefix("backup.").unwrap_or(name) == job
+}
+
+fn said(job: Option<String>, backups: &[Backup], last: Option<Timestamp>) -> Option<BackupsLeft> {
+    let newest = backups.iter().map(|backup| backup.started_at).max()?;
+    let pinned = backups.iter().filter(|backup| backup.pinned_at.is_some()).map(|backup| backup.id.clone()).collect();
+    Some(BackupsLeft { job, count: backups.len(), newest, last_expires_not_before: last, pinned })
+}
+
+/// When the last of these backups goes at the earliest, pins aside: the retention is asked at each slot to come, as if
+/// every backup succeeded. One that fails makes older ones stay longer.
+fn last(job: &BackupJob, backups: &[Backup], now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let (Some(policy), Some(schedule)) = (&job.retention, &job.schedule) else { return Ok(None) };
+    let unpinned = |backup: &Backup| candidate(backup).map(|one| Candidate { pinned: false, ..one });
+    let mut there: Vec<Candidate> = backups.iter().map(unpinned).collect::<Result<_, _>>()?;
+    let mut old: Vec<BackupId> = there.iter().map(|one| one.id.clone()).collect();
+    let mut last = now;
+    for at in schedule.occurrences(&job.timezone, now).take(IMAGINED) {
+        if old.is_empty() {
+            break;
+        }
+        last = at;
+        there.push(imagined(at));
+        let plan = retention::plan(policy, &there, &job.timezone, at);
+        let gone: Vec<BackupId> = plan.deletions().map(|verdict| verdict.id.clone()).collect();
+        there.retain(|one| !gone.contains(&one.id));
+        old.retain(|id| !gone.contains(id));
+    }
+    Ok((!backups.is_empty()).then_some(last))
+}
+
+fn imagined(at: Timestamp) -> Candidate {
+    Candidate {
+        id: BackupId::new(at),
+        started_at: at,
+        standing: Standing::Good,
+        purpose: Purpose::Job,
+        pinned: false,
+        held: false,
+    }
+}
