@@ -212,6 +212,17 @@ pub(super) enum PrivacyCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Write what is held about a person as JSON
+    Export {
+        /// The policy
+        policy: String,
+        /// The person, by the key that the policy's subject has
+        #[arg(long, value_name = "ID")]
+        subject: String,
+        /// Into this file, which only its owner may read; default: standard output
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// The ledger of erasures: how they stand, when they were received and are due
     Erasures {
         /// Only under this policy

@@ -8,6 +8,7 @@ pub mod approval;
 mod change;
 pub mod dialect;
 pub mod erase;
+pub mod export;
 pub mod fragment;
 pub mod ground;
 pub mod hold;

@@ -7,6 +7,7 @@ mod blocked;
 mod conditions;
 mod erasure;
 mod erasure_refused;
+mod export;
 mod holds;
 mod interrupted;
 mod log;

@@ -4,6 +4,7 @@ mod apply;
 mod approve;
 mod erase;
 mod erasures;
+mod export;
 mod hold;
 mod log;
 mod plan;
@@ -27,6 +28,9 @@ pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<E
         PrivacyCommand::Approve { policy, hash } => approve::run(policy, hash, scene).await,
         PrivacyCommand::Erase { policy, subject, reason, dry_run, yes } => {
             erase::run(policy, subject, reason.as_deref(), erase::Consent { dry_run: *dry_run, yes: *yes }, scene).await
+        }
+        PrivacyCommand::Export { policy, subject, output } => {
+            export::run(policy, subject, output.as_deref(), scene).await
         }
         PrivacyCommand::Erasures { policy, show } => erasures::run(policy.as_deref(), show.as_deref(), scene).await,
         PrivacyCommand::Hold(command) => hold::run(command, scene).await,

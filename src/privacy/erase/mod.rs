@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub use certificate::{Certificate, text as certificate_text};
 pub use person::{Person, subject};
 pub use remains::{BackupsLeft, Remains};
-pub use steps::{Step, steps};
+pub use steps::{Step, by, steps};
 
 use self::carry::Carried;
 use super::approval::Hand;

@@ -63,7 +63,8 @@ pub fn steps<'a>(
     Ok(in_order(setting, steps))
 }
 
-fn by(reference: &Reference) -> String {
+/// How a reference finds rows, as people read it.
+pub fn by(reference: &Reference) -> String {
     let way = reference.via.iter().map(|step| format!("{}.{}", step.table, step.column));
     reference.column.clone().unwrap_or_else(|| way.collect::<Vec<_>>().join(" -> "))
 }
