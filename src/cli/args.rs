@@ -231,6 +231,15 @@ pub(super) enum PrivacyCommand {
         #[arg(long, value_name = "ERASURE")]
         show: Option<String>,
     },
+    /// Look which columns the policy does not classify, and what columns' values look like; exit code 5 if any is not
+    /// classified. Values are never printed
+    Coverage {
+        /// The policy; may be left out where there is only one
+        policy: Option<String>,
+        /// Rows that are read of each table, at most
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        sample: u32,
+    },
     /// Keep a person's rows, or others, whatever the policy says
     #[command(subcommand)]
     Hold(HoldCommand),

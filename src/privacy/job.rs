@@ -14,6 +14,7 @@ use super::session::Session;
 use super::{approval, policy, precondition};
 use crate::config::{Config, DatabaseKind, JobKind, PrivacyPolicy};
 use crate::database::Servers;
+use crate::database::schema::Schema;
 use crate::run::{self, Failure, Limits, Outcome, PlanView, Refusal, RunContext, who};
 use crate::state::{Cause, ErasureState, State};
 
@@ -144,12 +145,28 @@ impl run::Job for Job {
                     .push(format!("{}: {} rows match all the same; the next run looks again", plan.name, applied.left));
             }
         }
+        warnings.extend(unclassified(&self.settings, &session.seen.schema));
         let rules: Vec<RuleApplied> = done.into_iter().map(|(applied, _)| applied).collect();
         let summary = json!({
             "policy": self.settings.name, "policy_hash": hash, "rules": rules, "warnings": warnings,
         });
         outcome(&rules, summary)
     }
+}
+
+/// How many columns that stand in the warning.
+const NAMED: usize = 5;
+
+/// A word about columns that came after the policy's classes were written.
+fn unclassified(policy: &PrivacyPolicy, schema: &Schema) -> Option<String> {
+    let found = super::coverage::unclassified(policy, schema);
+    if policy.columns.is_empty() || found.is_empty() {
+        return None;
+    }
+    let named = found.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if found.len() > NAMED { ", …" } else { "" };
+    let count = crate::units::counted(found.len(), "column is", "columns are");
+    Some(format!("{count} not classified: {named}{more}; see `caretaker privacy coverage {}`", policy.name))
 }
 
 /// All rules done: success. Otherwise what went wrong with which.

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod approval;
 mod change;
+pub mod coverage;
 pub mod dialect;
 pub mod erase;
 pub mod export;

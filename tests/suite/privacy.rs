@@ -5,6 +5,7 @@ mod apply;
 mod approval;
 mod blocked;
 mod conditions;
+mod coverage;
 mod erasure;
 mod erasure_refused;
 mod export;

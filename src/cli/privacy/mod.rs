@@ -2,6 +2,7 @@
 
 mod apply;
 mod approve;
+mod coverage;
 mod erase;
 mod erasures;
 mod export;
@@ -33,6 +34,7 @@ pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<E
             export::run(policy, subject, output.as_deref(), scene).await
         }
         PrivacyCommand::Erasures { policy, show } => erasures::run(policy.as_deref(), show.as_deref(), scene).await,
+        PrivacyCommand::Coverage { policy, sample } => coverage::run(policy.as_deref(), *sample, scene).await,
         PrivacyCommand::Hold(command) => hold::run(command, scene).await,
         PrivacyCommand::Log { policy, from } => log::show(policy.as_deref(), *from, scene).await,
         PrivacyCommand::VerifyLog => log::verify(scene).await,

@@ -4,10 +4,10 @@ use super::scene::{Kind, Scene, notes, rule};
 use crate::support::{Postgres, patient, until};
 
 /// A session of somebody else's that holds something; ended when dropped.
-struct Other(std::process::Child);
+pub(super) struct Other(std::process::Child);
 
 impl Other {
-    fn doing(scene: &Scene, sql: &str) -> Self {
+    pub(super) fn doing(scene: &Scene, sql: &str) -> Self {
         use std::io::Write as _;
         let mut command = Postgres::shared().program("psql");
         command.args(["-XAtq", "-d", &scene.postgres().socket_url()]).stdin(std::process::Stdio::piped());
