@@ -201,6 +201,7 @@ mod tests {
             max_chars: None,
             not_null: false,
             generated: false,
+            is_in_order: None,
         };
         let values: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
         looks("things", &column, &values).into_iter().map(|one| (one.kind, one.within_text)).collect()

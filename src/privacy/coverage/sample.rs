@@ -31,7 +31,7 @@ pub(super) async fn values(
     if wanted.is_empty() {
         return Ok(values);
     }
-    ground.limit(TABLE_WITHIN).await?;
+    ground.questions_within(TABLE_WITHIN).await?;
     let columns: Vec<&Column> = wanted.iter().map(|at| &table.columns[*at]).collect();
     let statements = match has_pages {
         true => postgres(table, &columns, ground, sample).await?,

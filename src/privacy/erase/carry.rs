@@ -15,9 +15,6 @@ const PATIENCE: u32 = 8;
 /// How long one statement may take: without an index it reads the whole table.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// How long a question may take that is asked afterwards.
-const QUESTION: Duration = Duration::from_secs(600);
-
 /// What came of a step.
 pub(super) enum Carried {
     /// So many rows are gone or changed, and none is left.
@@ -33,15 +30,11 @@ pub(super) async fn out(
     expected: u64,
     gate: &dyn Gate,
 ) -> Result<Carried, GroundError> {
-    ground.limit(LONGEST).await?;
     let (mut rows, mut patience, mut done) = (ROWS, PATIENCE, 0);
     loop {
         let statement = statement(ground, step, rows)?;
-        match ground.change(&statement.finish(ground.dialect().placeholder()), gate).await {
-            Ok(Some(0)) => {
-                ground.limit(QUESTION).await?;
-                return Ok(Carried::Done(done));
-            }
+        match ground.change(&statement.finish(ground.dialect().placeholder()), LONGEST, gate).await {
+            Ok(Some(0)) => return Ok(Carried::Done(done)),
             Ok(Some(changed)) => {
                 patience = PATIENCE;
                 done += changed;

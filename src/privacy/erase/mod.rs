@@ -320,6 +320,7 @@ async fn random(ground: &mut dyn Ground, subject: &Subject) -> Result<Option<Str
         max_chars: None,
         not_null: true,
         generated: false,
+        is_in_order: None,
     };
     let mut question = Fragment::text("SELECT ");
     question.append(dialect.read(dialect.random(&text).map_err(person::wrong)?));

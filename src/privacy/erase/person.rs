@@ -128,6 +128,7 @@ mod tests {
             max_chars: None,
             not_null: true,
             generated: false,
+            is_in_order: None,
         };
         let of = |family, id| canonical(&column(family), id).ok();
         let uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8";

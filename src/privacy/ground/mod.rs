@@ -37,6 +37,9 @@ pub trait Ground: Send {
     /// Asks something, changing nothing.
     async fn ask(&mut self, statement: &Statement) -> Result<Vec<Row>, GroundError>;
 
+    /// How long each question may take from now on; at first ten minutes.
+    async fn questions_within(&mut self, longest: Duration) -> Result<(), GroundError>;
+
     /// What the server's clock says.
     async fn clock(&mut self) -> Result<Timestamp, GroundError>;
 

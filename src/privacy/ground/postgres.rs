@@ -121,6 +121,12 @@ impl Ground for PostgresGround {
         rows.iter().map(|row| read(row).map_err(|error| classify(&self.database, error))).collect()
     }
 
+    async fn questions_within(&mut self, longest: Duration) -> Result<(), GroundError> {
+        let sql = format!("SET statement_timeout = {}", longest.as_millis().max(1));
+        let done = self.control.connection().pg().execute(AssertSqlSafe(sql)).await;
+        done.map(drop).map_err(|error| self.of_sqlx(error))
+    }
+
     async fn clock(&mut self) -> Result<Timestamp, GroundError> {
         let statement =
             Statement { sql: "SELECT (extract(epoch FROM now()) * 1000)::int8::text".to_owned(), values: Vec::new() };

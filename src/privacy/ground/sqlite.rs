@@ -23,6 +23,8 @@ const QUESTION: Duration = Duration::from_secs(600);
 /// One connection.
 pub struct SqliteGround {
     session: Session,
+    /// How long a question may take.
+    questions: Duration,
 }
 
 impl SqliteGround {
@@ -30,7 +32,7 @@ impl SqliteGround {
     pub async fn open(path: &Path, batch: &Batch, zone: &TimeZone, key: &HmacKey) -> Result<Self, GroundError> {
         let mut session = Session::open(path, batch.lock_timeout).await.map_err(classify)?;
         teach(&mut session, zone, key).map_err(classify)?;
-        Ok(Self { session })
+        Ok(Self { session, questions: QUESTION })
     }
 }
 
@@ -92,6 +94,12 @@ impl Ground for SqliteGround {
         Ok(rows.into_iter().map(|row| row.into_iter().map(Scalar::from).collect()).collect())
     }
 
+    async fn questions_within(&mut self, longest: Duration) -> Result<(), GroundError> {
+        self.questions = longest;
+        self.session.limit(longest);
+        Ok(())
+    }
+
     /// The machine's: SQLite has no other.
     async fn clock(&mut self) -> Result<Timestamp, GroundError> {
         Ok(Timestamp::now())
@@ -105,7 +113,7 @@ impl Ground for SqliteGround {
     ) -> Result<Option<u64>, GroundError> {
         self.session.limit(within);
         let done = self.session.change(&statement.sql, values(statement)).await;
-        self.session.limit(QUESTION);
+        self.session.limit(self.questions);
         let done = done.map_err(classify)?;
         if !gate.is_open().await {
             self.session.rollback().await.map_err(classify)?;
