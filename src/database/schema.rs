@@ -50,6 +50,8 @@ pub struct Table {
     pub rowid: Option<Column>,
     /// How many rows the server believes it has; `None`: it was never looked at.
     pub estimated_rows: Option<u64>,
+    /// How many pages the server believes it has; 0: it does not know.
+    pub pages: u64,
     /// What it is to its partitions.
     pub kind: TableKind,
     /// Whether some of its pages are read without all others: a table of PostgreSQL 14 or later.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::plan::{Meaning, Plan, RulePlan};
+use super::plan::{Forecast, Meaning, Plan, RulePlan};
 use crate::units;
 
 /// The plan as text.
@@ -37,6 +37,18 @@ fn rule(text: &mut String, rule: &RulePlan) {
     }
 }
 
+fn forecast(text: &mut String, forecast: &Forecast) {
+    let by = if forecast.is_by_experience { "by the last run" } else { "a guess: there is no earlier run" };
+    let _ = writeln!(text, "  will take     about {} ({by})", units::seconds(forecast.estimated_seconds));
+    if let Some(bytes) = forecast.estimated_wal_bytes {
+        let _ = writeln!(text, "  will write    up to about {} of write-ahead log", units::bytes(bytes as f64));
+    }
+    if let Some(intake) = forecast.intake_per_hour {
+        let drain = forecast.drain_per_hour;
+        let _ = writeln!(text, "  intake        {intake:.0} rows/h come in, {drain:.0} rows/h go out");
+    }
+}
+
 fn meaning(text: &mut String, meaning: &Meaning) {
     let _ = writeln!(text, "  older than    {}", meaning.cutoff);
     let share = units::share(meaning.share);
@@ -55,8 +67,8 @@ fn meaning(text: &mut String, meaning: &Meaning) {
     }
     let index = meaning.index.as_ref().map_or_else(|| "none".to_owned(), Clone::clone);
     let _ = writeln!(text, "  walked by     {}; index on the age: {index}", meaning.walk);
-    if let Some(seconds) = meaning.estimated_seconds {
-        let _ = writeln!(text, "  will take     about {}", units::seconds(seconds));
+    if meaning.rows > 0 {
+        forecast(text, &meaning.forecast);
     }
     for row in &meaning.sample {
         let values: Vec<String> = row.iter().map(|(column, value)| format!("{column}={value}")).collect();

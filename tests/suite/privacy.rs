@@ -9,6 +9,7 @@ mod coverage;
 mod erasure;
 mod erasure_refused;
 mod export;
+mod forecast;
 mod holds;
 mod interrupted;
 mod log;

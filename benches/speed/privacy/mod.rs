@@ -29,12 +29,16 @@ struct Cost {
 
 /// A way to do it, with its costs in each round.
 struct Way<'a> {
-    name: String,
+    name: &'static str,
     run: Box<dyn Fn() -> Cost + 'a>,
     costs: Vec<Cost>,
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
+    fn new(name: &'static str, run: impl Fn() -> Cost + 'a) -> Self {
+        Self { name, run: Box::new(run), costs: Vec::new() }
+    }
+
     fn of(&self, value: fn(&Cost) -> f64) -> f64 {
         median(self.costs.iter().map(value))
     }

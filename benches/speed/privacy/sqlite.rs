@@ -25,12 +25,8 @@ pub fn run(wish: &Wish, targets: &mut Targets) {
         move || writes(&path)
     });
     let mut ways = [
-        Way { name: "one DELETE".to_owned(), run: Box::new(|| by_hand(&copy(&folder, &template))), costs: Vec::new() },
-        Way {
-            name: "caretaker privacy apply".to_owned(),
-            run: Box::new(|| caretaker(&copy(&folder, &template))),
-            costs: Vec::new(),
-        },
+        Way::new("one DELETE", || by_hand(&copy(&folder, &template))),
+        Way::new("caretaker privacy apply", || caretaker(&copy(&folder, &template))),
     ];
     race(&mut ways, wish.rounds);
     print(

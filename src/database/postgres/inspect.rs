@@ -12,7 +12,7 @@ use super::error::DatabaseError;
 /// Tables of people, not of the server, extensions or sessions. `row_security_active` says what holds for us.
 const TABLES: &str = "SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text, c.relispartition,
         c.reltuples::float8, pg_table_is_visible(c.oid), row_security_active(c.oid),
-        c.relkind = 'r' AND current_setting('server_version_num')::int >= 140000
+        c.relkind = 'r' AND current_setting('server_version_num')::int >= 140000, c.relpages
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
@@ -137,6 +137,8 @@ fn table(row: &PgRow) -> Result<Table, sqlx::Error> {
         kind,
         hides_rows: row.try_get(7)?,
         has_page_ranges: row.try_get(8)?,
+        // Partitioned tables have −1.
+        pages: u64::try_from(row.try_get::<i32, _>(9)?).unwrap_or(0),
     })
 }
 

@@ -63,6 +63,7 @@ fn table(connection: &Connection, name: String, without_rowid: bool) -> Result<T
         indexes,
         rowid,
         estimated_rows: None,
+        pages: 0,
         has_page_ranges: false,
         kind: if without_rowid { TableKind::WithoutRowid } else { TableKind::Plain },
         hides_rows: false,

@@ -15,6 +15,10 @@ use super::{inspect, source};
 /// How many of SQLite's virtual-machine instructions pass between two looks at the deadline: about a millisecond.
 const INSTRUCTIONS: i32 = 10_000;
 
+/// How many free pages are given back at once, and the rest after that, in which a waiting writer looks again.
+const STEP: u32 = 500;
+const REST: Duration = Duration::from_millis(30);
+
 /// A value, in SQLite's own storage classes.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "SQLite's own storage classes")]
@@ -134,14 +138,27 @@ impl Session {
     }
 
     /// Gives free pages back to the file system as far as the database is made for it, and empties the write-ahead log, in
-    /// which what was deleted still stands.
+    /// which what was deleted still stands. In small steps, between which others may write.
     pub async fn tidy(&mut self) -> Result<(), SqliteError> {
         self.work("clear up", |connection| {
-            // Each row of the answer is one page: it must be stepped through.
-            let mut statement = connection.prepare("PRAGMA incremental_vacuum")?;
-            let mut pages = statement.query([])?;
-            while pages.next()?.is_some() {}
+            let free = || connection.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
+            let mut left = free()?;
+            while left > 0 {
+                // Each row of the answer is one page: it must be stepped through.
+                let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({STEP})"))?;
+                let mut pages = statement.query([])?;
+                while pages.next()?.is_some() {}
+                let now = free()?;
+                if now >= left {
+                    // The file is not made for it.
+                    break;
+                }
+                left = now;
+                std::thread::sleep(REST);
+            }
             connection.execute_batch("PRAGMA optimize")?;
+            // What can be moved without keeping writers out goes first.
+            connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         })
         .await

@@ -116,17 +116,28 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// Pages from the cursor's on; a page counts for a hundred rows.
+    /// Pages from the cursor's on; a page counts for a hundred rows, and fewer than those are a part of one.
     fn by_page(&self, end: &[Scalar], rows: u64) -> Window {
-        let number = |place: Option<&[Scalar]>| match place.and_then(<[Scalar]>::first) {
-            Some(Scalar::Integer(page)) => page.unsigned_abs(),
+        let number = |place: Option<&[Scalar]>, at: usize| match place.and_then(|place| place.get(at)) {
+            Some(Scalar::Integer(number)) => number.unsigned_abs(),
             Some(Scalar::Text(text)) => text.parse().unwrap_or(0),
             _ => 0,
         };
-        let (from, end) = (number(self.cursor.at.as_deref()), number(Some(end)));
-        let to = end.min(from + rows.div_ceil(ROWS_OF_A_PAGE));
-        let rows = Fragment::text(format!("ctid >= '({from},0)'::tid AND ctid < '({to},0)'::tid"));
-        Window { rows, next: vec![Scalar::Text(to.to_string())], is_last: to == end }
+        let at = self.cursor.at.as_deref();
+        let (page, line, last) = (number(at, 0), number(at, 1), number(Some(end), 0));
+        let (to, to_line) = match (rows / ROWS_OF_A_PAGE, line + rows) {
+            (0, line) if line < LINES_OF_A_PAGE => (page, line),
+            (0, _) => (page + 1, 0),
+            (pages, _) => (page + pages, 0),
+        };
+        let is_last = to >= last;
+        let (to, to_line) = if is_last { (last, 0) } else { (to, to_line) };
+        let rows = Fragment::text(format!("ctid >= '({page},{line})'::tid AND ctid < '({to},{to_line})'::tid"));
+        let mut next = vec![Scalar::Text(to.to_string())];
+        if to_line > 0 {
+            next.push(Scalar::Text(to_line.to_string()));
+        }
+        Window { rows, next, is_last }
     }
 
     /// The walk's columns as a row value.
@@ -154,6 +165,9 @@ impl<'a> Windows<'a> {
 
 /// About how many rows a page of 8 KiB has.
 const ROWS_OF_A_PAGE: u64 = 100;
+
+/// Where the last part of a page begins at the latest: one of 8 KiB has up to 291 lines.
+const LINES_OF_A_PAGE: u64 = 300;
 
 /// The last place of a walk at this moment; `None`: there are no rows.
 async fn end(

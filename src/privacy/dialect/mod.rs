@@ -42,6 +42,9 @@ pub trait Dialect: Send + Sync {
     /// `column < cutoff`, for a column that tells a row's age. Rows whose age is NULL are never older.
     fn older(&self, column: &Column, cutoff: Timestamp, zone: &TimeZone) -> Result<Fragment, Unfit>;
 
+    /// `column >= from`, where an index on it finds such rows; `None`: all rows would be read.
+    fn since(&self, column: &Column, from: Timestamp, zone: &TimeZone) -> Option<Fragment>;
+
     /// Whether a row's age cannot be told.
     fn ageless(&self, column: &Column) -> Fragment;
 

@@ -48,22 +48,15 @@ impl Dialect for PostgresDialect {
     }
 
     fn older(&self, column: &Column, cutoff: Timestamp, zone: &TimeZone) -> Result<Fragment, Unfit> {
-        let local = cutoff.to_zoned(zone.clone()).datetime();
-        let (value, cast) = match column.family {
-            Family::Timestamp => (cutoff.to_string(), "timestamptz"),
-            Family::LocalTimestamp => (local.to_string(), "timestamp"),
-            // A day is older once all of it is.
-            Family::Date => (local.date().to_string(), "date"),
-            _ => {
-                return Err(Unfit(format!(
-                    "`{}` is of type {}, which tells no age: it must be a timestamp or a date",
-                    column.name, column.type_name
-                )));
-            }
-        };
         let mut older = Fragment::text(format!("{} < ", self.name(&column.name)));
-        older.append(Fragment::value(Scalar::Text(value), cast));
+        older.append(instant(column, cutoff, zone)?);
         Ok(older)
+    }
+
+    fn since(&self, column: &Column, from: Timestamp, zone: &TimeZone) -> Option<Fragment> {
+        let mut since = Fragment::text(format!("{} >= ", self.name(&column.name)));
+        since.append(instant(column, from, zone).ok()?);
+        Some(since)
     }
 
     fn ageless(&self, column: &Column) -> Fragment {
@@ -223,6 +216,24 @@ impl Dialect for PostgresDialect {
         cast.append(made).push(format!(")::{}", column.type_name));
         Ok(cast)
     }
+}
+
+/// An instant as a value that is compared with a column's.
+fn instant(column: &Column, at: Timestamp, zone: &TimeZone) -> Result<Fragment, Unfit> {
+    let local = at.to_zoned(zone.clone()).datetime();
+    let (value, cast) = match column.family {
+        Family::Timestamp => (at.to_string(), "timestamptz"),
+        Family::LocalTimestamp => (local.to_string(), "timestamp"),
+        // A day is older once all of it is.
+        Family::Date => (local.date().to_string(), "date"),
+        _ => {
+            return Err(Unfit(format!(
+                "`{}` is of type {}, which tells no age: it must be a timestamp or a date",
+                column.name, column.type_name
+            )));
+        }
+    };
+    Ok(Fragment::value(Scalar::Text(value), cast))
 }
 
 /// What a pseudonym begins with, so that it is not hashed again.

@@ -137,11 +137,16 @@ pub async fn left(
     resolved: &Resolved<'_>,
     held: Option<&Fragment>,
 ) -> Result<u64, GroundError> {
+    count(ground, resolved, resolved.wanted(held, |guard| guard.has_children.clone())).await
+}
+
+/// How many rows of a rule's table there are of which this is true.
+pub async fn count(ground: &mut dyn Ground, resolved: &Resolved<'_>, condition: Fragment) -> Result<u64, GroundError> {
     let dialect = ground.dialect();
     let mut question = Fragment::text("SELECT ");
     question.append(dialect.read(Fragment::text("count(*)")));
     question.push(format!(" FROM {} WHERE ", dialect.table(&resolved.table.relation)));
-    question.append(resolved.wanted(held, |guard| guard.has_children.clone()));
+    question.append(condition);
     let rows = ground.ask(&question.finish(dialect.placeholder())).await?;
     Ok(number(rows.first().and_then(|row| row.first())))
 }

@@ -1,5 +1,6 @@
 //! The plan: what applying a policy would do now. Nothing is written.
 
+mod forecast;
 mod measure;
 mod order;
 mod person;
@@ -9,6 +10,7 @@ mod walk;
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use forecast::Forecast;
 pub use measure::left;
 pub use order::order;
 pub use resolve::{Guard, Resolved, Setting};
@@ -86,8 +88,9 @@ pub struct Meaning {
     pub index: Option<String>,
     /// A few of the rows, masked.
     pub sample: Vec<Vec<(String, String)>>,
-    /// How long it will take, in seconds, by the rule's earlier runs; `None`: there are none.
-    pub estimated_seconds: Option<f64>,
+    /// What is to be expected.
+    #[serde(flatten)]
+    pub forecast: Forecast,
 }
 
 /// A rule that can be applied.
@@ -273,15 +276,9 @@ async fn ready<'a>(
         ));
     }
     let sample = measure::sample(ground, &resolved, &foreseen).await?;
-    #[allow(clippy::cast_precision_loss, reason = "a share and a pace for people")]
-    let (share, estimated_seconds) = {
-        let last = earlier.iter().find(|one| one.rule == rule.name && one.done > 0 && one.busy_ms > 0);
-        let pace = last.map(|last| last.done as f64 / last.busy_ms as f64 * 1000.0);
-        (
-            if figures.table_rows == 0 { 0.0 } else { figures.rows as f64 / figures.table_rows as f64 },
-            pace.map(|pace| figures.rows as f64 / pace),
-        )
-    };
+    let forecast = forecast::forecast(ground, setting, &resolved, figures.rows, figures.table_rows, earlier).await?;
+    #[allow(clippy::cast_precision_loss, reason = "a share for people")]
+    let share = if figures.table_rows == 0 { 0.0 } else { figures.rows as f64 / figures.table_rows as f64 };
     let meaning = Meaning {
         cutoff: resolved.cutoff,
         sql: batch.shown(setting.dialect.literal()),
@@ -295,7 +292,7 @@ async fn ready<'a>(
         walk: walk.to_string(),
         index,
         sample,
-        estimated_seconds,
+        forecast,
     };
     Ok(Ready { resolved, foreseen, walk, meaning })
 }

@@ -53,6 +53,11 @@ impl Dialect for SqliteDialect {
         Ok(older)
     }
 
+    /// An instant's form is the application's: no index is in their order for certain.
+    fn since(&self, _: &Column, _: Timestamp, _: &TimeZone) -> Option<Fragment> {
+        None
+    }
+
     fn ageless(&self, column: &Column) -> Fragment {
         Fragment::text(format!("caretaker_instant({}) IS NULL", self.name(&column.name)))
     }
