@@ -24,6 +24,17 @@ BEGIN SELECT RAISE(ABORT, 'the disposition log is only added to'); END;
 CREATE TRIGGER disposition_log_is_not_cut BEFORE DELETE ON disposition_log
 BEGIN SELECT RAISE(ABORT, 'the disposition log is only added to'); END;
 
+-- The name under which the log's anchors stand in the stores, and up to which line each store was told.
+CREATE TABLE log_name (
+    one         INTEGER PRIMARY KEY NOT NULL CHECK (one = 1),
+    name        TEXT NOT NULL
+);
+CREATE TABLE log_anchors (
+    store       TEXT PRIMARY KEY NOT NULL,
+    seq         INTEGER NOT NULL,
+    at_ms       INTEGER NOT NULL
+) WITHOUT ROWID;
+
 -- The policy that somebody has looked at and approved.
 CREATE TABLE approvals (
     policy      TEXT PRIMARY KEY NOT NULL,

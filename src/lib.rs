@@ -7,13 +7,14 @@
 //! | 0 | [`fault`]: what every error can say about itself; [`units`]: figures for people |
 //! | 1 | [`schedule`]: when; [`config`]: what the operator wrote |
 //! | 2 | [`state`]: what is remembered; [`database`]: what is cared for; [`store`]: where copies live; [`archive`]: what a backup is made of |
-//! | 3 | [`run`]: one execution of a job |
+//! | 3 | [`run`]: one execution of a job; [`anchor`]: the disposition log, known elsewhere |
 //! | 4 | [`backup`]: plan, dump, archive, prune; [`health`]: checks; [`alert`]: incidents, outbox, channels |
 //! | 5 | [`privacy`]: what must go, what is held |
 //! | 6 | [`restore`]: download, verify, load, compare |
 //! | 7 | [`jobs`], [`daemon`], [`cli`] |
 
 pub mod alert;
+pub mod anchor;
 pub mod archive;
 pub mod backup;
 pub mod cli;

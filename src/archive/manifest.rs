@@ -50,11 +50,23 @@ pub struct Manifest {
     /// Every large object (PostgreSQL).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub large_objects: Vec<LargeObject>,
+    /// Where the disposition log stood; nothing, if it was empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disposition_log: Option<LogPosition>,
     /// What the operator should know, in sentences.
     pub warnings: Vec<String>,
     /// What was anomalous in comparison with earlier backups.
     #[serde(default)]
     pub anomalies: Vec<String>,
+}
+
+/// A line of the disposition log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPosition {
+    /// Its number.
+    pub seq: u64,
+    /// Its hash, hex.
+    pub hash: String,
 }
 
 /// The kinds of source.

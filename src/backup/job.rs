@@ -9,13 +9,14 @@ use serde_json::json;
 
 use super::take::{Taken, Wish, take};
 use super::{heal, prune, remains};
+use crate::anchor;
 use crate::config::{
     BackupJob, CatchUp, Compression, Config, DatabaseName, FingerprintLevel, JobKind, LocalStore, SqliteCheck, Store,
     StoreKind,
 };
 use crate::database::Servers;
-use crate::run::{self, Failure, Limits, Outcome, PlanView, RunContext};
-use crate::state::State;
+use crate::run::{self, Failure, Limits, Outcome, PlanView, RunContext, who};
+use crate::state::{Cause, State};
 
 /// A `[backup.*]` table, ready to run; or a backup by hand.
 pub struct Job {
@@ -112,8 +113,13 @@ impl Job {
                 return Ok::<_, Failure>(None);
             };
             let overdue: Vec<String> = plan.retention.overdue.iter().map(|overdue| overdue.id.to_string()).collect();
-            let applied = prune::apply_prune(&plan, &self.config, &context.state);
-            Ok(Some((context.progress.beat_during(applied).await?, overdue)))
+            let who = if context.cause == Cause::Manual { who() } else { "daemon".to_owned() };
+            let applied = prune::apply_prune(&plan, &self.config, &context.state, &who);
+            let applied = context.progress.beat_during(applied).await?;
+            if let Err(error) = context.progress.beat_during(anchor::write(&self.config, &context.state)).await {
+                tracing::warn!(error = crate::fault::chain(&error), "the disposition log is not anchored");
+            }
+            Ok(Some((applied, overdue)))
         };
         let mut warnings: Vec<String> = Vec::new();
         match pruned.await {

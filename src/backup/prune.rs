@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::json;
 
 use super::job::manual_lease;
 use super::retention::{self, Candidate, Standing};
@@ -11,8 +12,8 @@ use super::{destination, remains};
 use crate::archive::BackupId;
 use crate::archive::manifest::Purpose;
 use crate::config::{BackupJob, Config, DatabaseName, JobKind, JobName, StoreName};
-use crate::run::Failure;
-use crate::state::{Backup, BackupFilter, BackupState, CopyState, State, Verification};
+use crate::run::{Failure, host};
+use crate::state::{Backup, BackupFilter, BackupState, CopyState, LogEntry, LogKind, State, Verification};
 
 /// What is to be kept and what is to go, for one job.
 #[derive(Debug)]
@@ -112,15 +113,16 @@ pub fn candidate(backup: &Backup) -> Result<Candidate, Failure> {
 }
 
 /// Removes what the plan lets go: per store the manifest first, then the objects, then the catalogue's entry. Returns
-/// how many backups are gone, and which copies could not be removed; those are tried again next time. The caller holds
-/// the job's lease.
+/// how many backups are gone, and which copies could not be removed; those are tried again next time. What is gone stands
+/// in the disposition log, with `who` had it done. The caller holds the job's lease.
 pub async fn apply_prune(
     plan: &PrunePlan,
     config: &Config,
     state: &State,
+    who: &str,
 ) -> Result<(usize, Vec<PruneError>), Failure> {
     let mut stores = BTreeMap::new();
-    let (mut gone, mut errors) = (0, Vec::new());
+    let (mut gone, mut errors) = (Vec::new(), Vec::new());
     for verdict in plan.retention.verdicts.iter().filter(|verdict| !verdict.keep) {
         let Some(backup) = plan.backups.iter().find(|backup| backup.id == verdict.id.as_str()) else { continue };
         let mut complete = true;
@@ -157,8 +159,33 @@ pub async fn apply_prune(
         }
         if complete {
             tracing::info!(job = plan.job, backup = backup.id, "backup removed by retention");
-            gone += 1;
+            gone.push(backup);
         }
     }
-    Ok((gone, errors))
+    if !gone.is_empty() || !errors.is_empty() {
+        log(plan, &gone, &errors, state, who).await?;
+    }
+    Ok((gone.len(), errors))
+}
+
+/// What became of copies of people's data is part of what became of the data.
+async fn log(
+    plan: &PrunePlan,
+    gone: &[&Backup],
+    errors: &[PruneError],
+    state: &State,
+    who: &str,
+) -> Result<(), Failure> {
+    let ids: Vec<&str> = gone.iter().map(|backup| backup.id.as_str()).collect();
+    let entry = LogEntry {
+        kind: LogKind::BackupsPruned,
+        policy: None,
+        database: plan.backups.first().map(|backup| backup.database.clone()),
+        run_id: None,
+        who: who.to_owned(),
+        host: host(),
+        detail: json!({"job": plan.job, "removed": gone.len(), "backups": ids, "copies_not_removed": errors.len()}),
+    };
+    state.log(&entry, Timestamp::now()).await?;
+    Ok(())
 }

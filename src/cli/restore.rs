@@ -19,8 +19,8 @@ use crate::restore::{
     BackupSource, Comparison, CopyReport, RestoreContext, RestorePlan, Restored, Target, Trouble, parse_target, plan,
     record, restore,
 };
-use crate::run::{Failure, Progress};
-use crate::state::{Backup, BackupFilter, State};
+use crate::run::{Failure, Progress, host, who};
+use crate::state::{Backup, BackupFilter, LogEntry, LogKind, State};
 
 pub(super) async fn run(arguments: &RestoreArgs, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let database = scene.database(&arguments.database)?;
@@ -57,7 +57,12 @@ pub(super) async fn run(arguments: &RestoreArgs, scene: &Scene<'_>) -> Result<Ex
                 confirm(&format!("restore {} into {}", planned.backup, planned.target), confirmed || planned.creates)?;
                 confirmed = true;
                 match watched(&source, &target, &planned, &context, scene).await? {
-                    Ok(restored) => return Ok(tell(&planned, &restored, scene)),
+                    Ok(restored) => {
+                        let exit = tell(&planned, &restored, scene);
+                        log(&backup, &planned, &restored, &state).await?;
+                        scene.anchor(&state).await;
+                        return Ok(exit);
+                    }
                     Err(trouble) => trouble,
                 }
             }
@@ -103,6 +108,24 @@ async fn watched(
         Err(_) if cancel.is_cancelled() => Err(CliError { exit: Exit::Interrupted, ..CliError::failed("cancelled") }),
         done => Ok(done),
     }
+}
+
+/// Data that had been disposed of may be back: where, stands in the disposition log.
+async fn log(backup: &Backup, planned: &RestorePlan, restored: &Restored, state: &State) -> Result<(), CliError> {
+    let entry = LogEntry {
+        kind: LogKind::BackupRestored,
+        policy: None,
+        database: Some(backup.database.clone()),
+        run_id: None,
+        who: who(),
+        host: host(),
+        detail: json!({
+            "backup": planned.backup, "store": planned.store, "snapshot_at": planned.snapshot_at, "into": planned.target,
+            "same": restored.comparison.same,
+        }),
+    };
+    state.log(&entry, jiff::Timestamp::now()).await?;
+    Ok(())
 }
 
 fn none_restored(backup: &Backup, failed: Option<Trouble>) -> CliError {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::args::Global;
 use super::exit::CliError;
 use super::output::Output;
+use crate::anchor::{self, Missed};
 use crate::config::{Config, DatabaseName, StoreName, suggest};
 use crate::jobs::{Registered, registry};
 use crate::state::{Backup, State};
@@ -23,6 +24,21 @@ impl<'a> Scene<'a> {
 
     pub(super) async fn state(&self) -> Result<State, CliError> {
         Ok(State::open(&self.config.daemon.state_dir).await?)
+    }
+
+    /// Tells the stores what the disposition log has come to; says which of them could not be told.
+    pub(super) async fn anchor(&self, state: &State) {
+        let missed = match anchor::write(&self.config, state).await {
+            Ok(missed) => missed,
+            Err(error) => {
+                return self
+                    .output
+                    .note(format!("the disposition log is not anchored: {}", crate::fault::chain(&error)));
+            }
+        };
+        for Missed { store, error } in missed {
+            self.output.note(format!("the disposition log is not anchored in {store} yet: {error}"));
+        }
     }
 
     pub(super) fn jobs(&self) -> Vec<Registered> {

@@ -12,6 +12,7 @@ use super::erase::Erasing;
 use super::plan::{self, Plan};
 use super::session::Session;
 use super::{approval, policy, precondition};
+use crate::anchor;
 use crate::config::{Config, DatabaseKind, JobKind, PrivacyPolicy};
 use crate::database::Servers;
 use crate::database::schema::Schema;
@@ -115,6 +116,19 @@ impl run::Job for Job {
     }
 
     async fn run(&self, context: &RunContext) -> Result<Outcome, Failure> {
+        let done = self.work(context).await;
+        // Whatever has come of it stands in the log. A store that is missed is told next time, as all are after a stop.
+        if !context.cancel.is_cancelled()
+            && let Err(error) = context.progress.beat_during(anchor::write(&self.config, &context.state)).await
+        {
+            tracing::warn!(error = crate::fault::chain(&error), "the disposition log is not anchored");
+        }
+        done
+    }
+}
+
+impl Job {
+    async fn work(&self, context: &RunContext) -> Result<Outcome, Failure> {
         let hash = policy::hash(&self.settings);
         let is_person = context.cause == Cause::Manual;
         let who = if is_person { who() } else { "daemon".to_owned() };

@@ -1,6 +1,7 @@
 //! Privacy policies through the command line, on both kinds of databases: what goes, what is changed, what stays.
 
 mod actions;
+mod anchors;
 mod apply;
 mod approval;
 mod blocked;

@@ -76,6 +76,10 @@ async fn digest(state: &State, config: &Config, since: Timestamp, now: Timestamp
     over.reverse();
     let day = |at: Timestamp| at.to_zoned(config.alerts.timezone.clone()).strftime("%a %Y-%m-%d %H:%M %Z").to_string();
     let mut text = vec![format!("From {} to {}.", day(since), day(now)), counted(open.len(), over.len())];
+    let log = state.log_head().await?;
+    if log.seq > 0 {
+        text.push(format!("The disposition log stands at line {}, {}.", log.seq, log.hash));
+    }
     let left_out = (open.len() + over.len()).saturating_sub(INCIDENTS);
     if left_out > 0 {
         text.push(format!("{left_out} of them are not listed here; `caretaker alert list --all` shows them."));

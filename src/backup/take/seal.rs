@@ -5,7 +5,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 
 use super::{Contents, Making, Taken};
-use crate::archive::manifest::{FORMAT_VERSION, Manifest, Purpose, Tools};
+use crate::archive::manifest::{FORMAT_VERSION, LogPosition, Manifest, Purpose, Tools};
 use crate::backup::destination::Destination;
 use crate::backup::fanout::too_slow;
 use crate::backup::layout::{MANIFEST, object_key};
@@ -20,7 +20,9 @@ impl Making<'_> {
         self.any_left()?;
         self.context.progress.phase("seal");
         let damage = contents.damage.clone();
-        let manifest = self.manifest(contents);
+        let log = self.context.state.log_head().await?;
+        let log = (log.seq > 0).then_some(LogPosition { seq: log.seq, hash: log.hash });
+        let manifest = self.manifest(contents, log);
         let text =
             serde_json::to_string_pretty(&manifest).map_err(|error| Failure::new(format!("manifest: {error}")))?;
         let state = &self.context.state;
@@ -55,7 +57,7 @@ impl Making<'_> {
         Ok(Taken { manifest, copies, damage })
     }
 
-    fn manifest(&self, contents: Contents) -> Manifest {
+    fn manifest(&self, contents: Contents, disposition_log: Option<LogPosition>) -> Manifest {
         let mut warnings = contents.warnings;
         warnings.extend(contents.damage.iter().take(20).map(|finding| format!("damage: {finding}")));
         Manifest {
@@ -77,6 +79,7 @@ impl Making<'_> {
             fingerprint: contents.fingerprint,
             tables: contents.tables,
             large_objects: contents.large_objects,
+            disposition_log,
             warnings,
             anomalies: Vec::new(),
         }

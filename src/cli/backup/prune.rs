@@ -9,7 +9,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::age;
 use crate::cli::scene::Scene;
 use crate::config::BackupJob;
-use crate::run::Lease;
+use crate::run::{Lease, who};
 
 pub(super) async fn prune(job: Option<&str>, apply: bool, yes: bool, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let state = scene.state().await?;
@@ -61,10 +61,11 @@ pub(super) async fn prune(job: Option<&str>, apply: bool, yes: bool, scene: &Sce
             store: store.clone(),
             error: error.clone().unwrap_or_default(),
         }));
-        let (removed, failed) = backup::apply_prune(&now, &scene.config, &state).await?;
+        let (removed, failed) = backup::apply_prune(&now, &scene.config, &state, &who()).await?;
         gone += removed;
         errors.extend(failed);
     }
+    scene.anchor(&state).await;
     scene.output.json(&json!({"plans": shown, "applied": true, "deleted": gone, "errors": errors}));
     for error in &errors {
         scene.output.line(format!(

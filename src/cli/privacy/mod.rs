@@ -22,7 +22,7 @@ use crate::run::{host, who};
 use crate::state::{LogEntry, LogKind};
 
 pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<Exit, CliError> {
-    match command {
+    let done = match command {
         PrivacyCommand::Plan { policy } => plan::run(policy.as_deref(), scene).await,
         PrivacyCommand::Apply { policy, dry_run: true, .. } => plan::run(policy.as_deref(), scene).await,
         PrivacyCommand::Apply { policy, yes, .. } => apply::run(policy.as_deref(), *yes, scene).await,
@@ -38,7 +38,20 @@ pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<E
         PrivacyCommand::Hold(command) => hold::run(command, scene).await,
         PrivacyCommand::Log { policy, from } => log::show(policy.as_deref(), *from, scene).await,
         PrivacyCommand::VerifyLog => log::verify(scene).await,
+    };
+    // Looking does not write; whatever else there is has written, or may have, also where it failed.
+    let looks = matches!(
+        command,
+        PrivacyCommand::Plan { .. }
+            | PrivacyCommand::Coverage { .. }
+            | PrivacyCommand::Log { .. }
+            | PrivacyCommand::VerifyLog
+            | PrivacyCommand::Apply { dry_run: true, .. }
+    );
+    if !looks {
+        scene.anchor(&scene.state().await?).await;
     }
+    done
 }
 
 /// The policy of this name; without one, the only one there is.

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::account::{is_card, is_iban};
 use super::hint::Hint;
-use super::national::{NUMBERS, is_card, is_iban};
+use super::national::NUMBERS;
 use super::person::{NameLike, holds_name, like};
 use super::value::{could_be_phone, holds_email, holds_ip, holds_phone, ip, is_email, is_no_version, is_phone};
 use crate::database::schema::{Column, Family};
@@ -217,6 +218,7 @@ mod tests {
             ("mobile", &["6641234567", "6649876543"], Kind::Phone),
             ("a", &["Alice Smith", "Robert Jones", "Lena Gruber"], Kind::Name),
             ("a", &["Smith, Alice", "Jones, Robert"], Kind::Name),
+            ("a", &["alice", "robert", "lena", "thomas"], Kind::Name),
             ("last_name", &["Quxley", "Zzyzx", "O'Hara"], Kind::Name),
             ("a", &["219-09-9999", "078-05-1120"], Kind::NationalId),
             ("svnr", &["1237010180"], Kind::NationalId),
@@ -252,6 +254,7 @@ mod tests {
             &["Blue Widget", "Red Oak Table", "Amber Lamp", "Rose Soap", "Johnnie Walker", "Victoria Sponge"],
             &["Vienna", "New York", "San Francisco", "Santa Maria", "Florence", "Sydney", "Austin"],
             &["pending", "shipped", "cancelled"],
+            &["jan", "feb", "mar", "apr", "may"],
             &["SKU-12345678", "AB-1234-56", "00012345"],
             &["100000001", "100000002", "100000003", "100000004", "100000005"],
             &["1767225600", "1767225600123", "1767229200"],

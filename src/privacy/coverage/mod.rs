@@ -1,6 +1,7 @@
 //! Coverage: whether everybody knows what each column holds. Columns that the policy does not classify, columns whose values
 //! look like something else than their class says, and personal columns that nothing ever touches.
 
+mod account;
 mod hint;
 mod looks;
 mod national;

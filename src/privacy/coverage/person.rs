@@ -71,10 +71,16 @@ pub(super) fn like(value: &str) -> NameLike {
     let is_title = |word: &str| TITLES.contains(&word.trim_end_matches('.').to_lowercase().as_str());
     let words: Vec<&str> = words.into_iter().skip_while(|word| is_title(word)).collect();
     let (Some(first), Some(last)) = (words.first(), words.last()) else { return NameLike::default() };
-    if words.len() > 4 || value.chars().count() > 60 || !words.iter().all(|word| is_word(word)) {
+    let is_small = !value.chars().any(char::is_uppercase);
+    let is_part = |word: &str| is_word(word) || (is_small && word.chars().all(char::is_alphabetic));
+    if words.len() > 4 || value.chars().count() > 60 || !words.iter().all(|word| is_part(word)) {
         return NameLike::default();
     }
     let (first, last) = (is_first(first), is_last(last));
+    if is_small && value.is_ascii() && !first && !last {
+        // Words in small letters are only names where they are known as such.
+        return NameLike::default();
+    }
     let many = words.len() > 1;
     NameLike {
         shape: true,

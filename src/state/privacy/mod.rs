@@ -1,5 +1,6 @@
 //! What was disposed of, erased, held and approved, and the log of it.
 
+mod anchor;
 mod approval;
 mod disposition;
 mod erasure;

@@ -104,6 +104,9 @@ fn a_digest_lists_what_is_due_and_the_incidents_with_how_long_they_lasted() {
          json_set(observation, '$.source', 'health', '$.subject', 'notes', '$.name', 'tls_certificate', \
              '$.number', 864000.0, '$.summary', 'the certificate ends in 10d') FROM checks LIMIT 1;",
     );
+    sandbox.state_sql(
+        "INSERT INTO disposition_log VALUES (7, 0, 'hold_added', NULL, NULL, NULL, '', '', '{}', '', 'abcdef');",
+    );
     let open = |digest: &Value| digest["incidents"].as_array().is_some_and(|all| !all.is_empty());
     let (_daemon, digest) = wait(&sandbox, "a digest with the incident", open);
     let due = digest["sections"].as_array().unwrap().iter().find(|section| section["title"] == "Due").unwrap();
@@ -120,4 +123,5 @@ fn a_digest_lists_what_is_due_and_the_incidents_with_how_long_they_lasted() {
     assert!(first.contains(&expected[0]) && first.contains(&expected[1]) && later == &expected[2..], "{due}");
     assert_eq!(digest["incidents"][0]["subject"], "backup.app");
     assert_eq!(digest["text"][1], "1 incident is open.");
+    assert_eq!(digest["text"][2], "The disposition log stands at line 7, abcdef.");
 }

@@ -26,11 +26,13 @@ fn a_killed_run_is_gone_on_with_where_it_stopped() {
         eventually("rows go", patient(), || (scene.count("note") < gone).then_some(()));
         applying.kill().unwrap();
         applying.wait().unwrap();
+        // Until then its lock keeps the next one away.
+        eventually("the server has noticed", patient(), || {
+            let others =
+                "pg_stat_activity WHERE application_name = 'caretaker privacy' AND datname = current_database()";
+            (scene.count(others) == 0).then_some(())
+        });
     }
-    eventually("the server has noticed", patient(), || {
-        let others = "pg_stat_activity WHERE application_name = 'caretaker privacy' AND datname = current_database()";
-        (scene.count(others) == 0).then_some(())
-    });
     let left = scene.count("note") - 2000;
     assert!(left > 0, "it was killed too late to show anything");
     scene.apply().succeeds();
