@@ -44,6 +44,8 @@ pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<E
         command,
         PrivacyCommand::Plan { .. }
             | PrivacyCommand::Coverage { .. }
+            | PrivacyCommand::Erase { dry_run: true, .. }
+            | PrivacyCommand::Erasures { .. }
             | PrivacyCommand::Log { .. }
             | PrivacyCommand::VerifyLog
             | PrivacyCommand::Apply { dry_run: true, .. }
