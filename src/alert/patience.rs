@@ -48,6 +48,7 @@ pub(super) fn is_configured(config: &Config, key: &CheckKey) -> bool {
         JOB => match key.subject.split_once('.') {
             Some(("backup", name)) => config.backups.contains_key(name),
             Some(("health", name)) => health_job(config, name).is_some(),
+            Some(("privacy", name)) => config.privacy.contains_key(name),
             // Of a kind this room does not know.
             _ => true,
         },

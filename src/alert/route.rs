@@ -68,6 +68,7 @@ fn database<'a>(config: &'a Config, key: &'a CheckKey) -> Option<&'a str> {
             match kind {
                 "backup" => config.backups.get(name).map(|job| job.database.as_str()),
                 "health" => health_job(config, name).map(|job| job.database.as_str()),
+                "privacy" => config.privacy.get(name).map(|policy| policy.database.as_str()),
                 _ => None,
             }
         }

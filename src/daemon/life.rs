@@ -156,6 +156,9 @@ impl Life {
 
     /// Looks at the clock and the ledger.
     async fn tick(&mut self) {
+        if let Err(error) = self.state.observe_erasures(Timestamp::now()).await {
+            tracing::error!(error = %chain(&error), "whether erasures are overdue cannot be seen");
+        }
         match self.timetable.claim_due(&self.state, Timestamp::now()).await {
             Ok(due) => {
                 for slot in due {

@@ -147,3 +147,13 @@ fn in_order<'a>(setting: &Setting<'_>, mut left: Vec<Step<'a>>) -> Vec<Step<'a>>
     }
     ordered
 }
+
+/// A step whose rows no index finds.
+pub(super) fn slow(step: &Step<'_>) -> Option<String> {
+    let first = step.by.split(" -> ").next()?;
+    let column = first.rsplit('.').next()?;
+    step.table
+        .index_on(column)
+        .is_none()
+        .then(|| format!("no index begins with `{column}`: each transaction reads all of `{}`", step.table.relation))
+}

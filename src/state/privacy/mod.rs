@@ -6,6 +6,7 @@ mod disposition;
 mod erasure;
 mod hold;
 mod log;
+mod overdue;
 
 pub use approval::Approval;
 pub use disposition::{Disposition, DispositionState, NewDisposition, Progressed};

@@ -248,3 +248,23 @@ fn tables_of_any_shape_are_taken_in_hand(#[case] columns: &str, #[case] partitio
     erase(&scene, "1").succeeds();
     assert_eq!((scene.count("notes WHERE who IS NULL"), scene.count("notes WHERE who = 2")), (2500, 2500));
 }
+
+#[test]
+fn one_that_is_overdue_is_an_incident_until_it_is_done() {
+    let scene = school(Kind::Sqlite, Key::Integer);
+    scene.policy(&policy(Key::Integer).replace("key = 'id'", "key = 'id'\ndue_after = '1 second'"));
+    let id = Key::Integer.of(3);
+    scene.privacy(&["hold", "add", "school", "--subject", &id, "--reason", "case 7"]).succeeds();
+    erase(&scene, &id).exits(3);
+    let daemon = scene.sandbox.daemon();
+    let incidents =
+        || scene.sandbox.caretaker(&["alert", "list", "--format", "json"]).succeeds().json()["incidents"].clone();
+    let incident = eventually("there is an incident", patient(), || incidents().get(0).cloned());
+    assert_eq!((&incident["subject"], &incident["name"]), (&"privacy.school".into(), &"erasures".into()));
+    assert_eq!(incident["status"], "warning");
+    assert!(incident["last"]["summary"].as_str().unwrap().starts_with("an erasure is overdue, since "), "{incident}");
+    scene.privacy(&["erasures", "school"]).succeeds().says("deferred, overdue");
+    scene.privacy(&["hold", "release", "school", "--subject", &id]).succeeds();
+    eventually("it is over", patient(), || incidents().as_array().unwrap().is_empty().then_some(()));
+    daemon.terminate();
+}

@@ -1,0 +1,254 @@
+//! An erasure from the request to the certificate.
+
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::carry::{self, Carried};
+use super::certificate::Certificate;
+use super::held::held;
+use super::person::{self, Person};
+use super::steps::{Step, slow, steps};
+use super::{Erasing, Found, Sight, check, remains};
+use crate::config::{Subject, Tombstone};
+use crate::database::schema::{Column, Family};
+use crate::fault::chain;
+use crate::privacy::fragment::{Fragment, Scalar};
+use crate::privacy::ground::Ground;
+use crate::privacy::hold::Holding;
+use crate::privacy::plan::Setting;
+use crate::privacy::session::Session;
+use crate::run::Failure;
+use crate::state::{Erasure, ErasureState, LogKind};
+
+impl Erasing<'_> {
+    /// What erasing a person would do. Nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// A refusal where it could not come to its end.
+    pub async fn look(&self, session: &mut Session, person: &Person) -> Result<Sight, Failure> {
+        let setting = session.seen.setting(self.policy, session.ground.as_ref());
+        let ground = session.ground.as_mut();
+        let subject = person::subject(&setting)?;
+        let random = random(ground, subject).await?;
+        let steps = steps(&setting, subject, person, random.as_deref()).map_err(person::wrong)?;
+        check::all(ground, &setting, subject, person, &steps).await?;
+        let holding = Holding::read(self.state, &self.policy.name).await?;
+        let held_by = held(ground, &setting, person, &steps, &holding.active).await?;
+        let held_by = held_by.into_iter().map(|hold| hold.id.clone()).collect();
+        let mut references = Vec::new();
+        for step in &steps {
+            let rows = check::rows(ground, step, step.left.clone()).await?;
+            references.push(Found {
+                table: step.table.relation.to_string(),
+                by: step.by.clone(),
+                action: step.action(),
+                rows,
+            });
+        }
+        let warnings = steps.iter().filter_map(slow).collect();
+        Ok(Sight { subject_hmac: person.hmac.clone(), references, held_by, warnings })
+    }
+
+    /// Erases a person: records the request first, then does it and searches again. Gives the ledger's entry; a hold makes
+    /// it a deferred one.
+    pub async fn erase(
+        &self,
+        session: &mut Session,
+        person: &Person,
+        reason: Option<&str>,
+    ) -> Result<Erasure, Failure> {
+        // What cannot come to its end is not begun.
+        self.look(session, person).await?;
+        let setting = session.seen.setting(self.policy, session.ground.as_ref());
+        let subject = person::subject(&setting)?;
+        let random = random(session.ground.as_mut(), subject).await?;
+        let erasure = self.request(&setting, subject, person, reason, random.clone()).await?;
+        // One that was begun goes on with the tombstone that rows have already.
+        let random = random.map(|new| erasure.tombstone.clone().unwrap_or(new));
+        let steps = steps(&setting, subject, person, random.as_deref()).map_err(person::wrong)?;
+        match self.carry_out(session.ground.as_mut(), &setting, person, &steps).await {
+            Ok(End::Done(references)) => self.complete(session.ground.as_mut(), &erasure, &steps, references).await?,
+            Ok(End::Held(holds)) => {
+                let note = format!("held by {}", holds.join(", "));
+                let detail = json!({"erasure": erasure.id, "subject_hmac": person.hmac, "holds": holds});
+                let entry = self.hand.entry(self.policy, LogKind::ErasureDeferred, detail);
+                let now = Timestamp::now();
+                self.state.suspend_erasure(&erasure.id, ErasureState::Deferred, &note, &entry, now).await?;
+            }
+            Err(failure) => {
+                self.fail(&erasure, &failure.message).await?;
+                let hint = failure.hint.unwrap_or_else(|| "ask for it again: it goes on where it stopped".to_owned());
+                return Err(Failure { hint: Some(hint), ..failure });
+            }
+        }
+        self.entry(&erasure.id).await
+    }
+
+    /// Goes on with the policy's open erasures whose people still stand in the database: found by hashing the declared
+    /// columns. Gives what became of each, and how many people were not found.
+    pub async fn resume(&self, session: &mut Session) -> Result<(Vec<Erasure>, usize), Failure> {
+        let mut open = self.state.erasures(Some(&self.policy.name)).await?;
+        open.retain(|erasure| erasure.state != ErasureState::Completed);
+        let hmacs: Vec<&str> = open.iter().map(|erasure| erasure.subject_hmac.as_str()).collect();
+        let setting = session.seen.setting(self.policy, session.ground.as_ref());
+        let found = match hmacs.is_empty() {
+            true => return Ok((Vec::new(), 0)),
+            false => Person::again(session.ground.as_mut(), &setting, &hmacs).await?,
+        };
+        let mut resumed = Vec::new();
+        for erasure in &open {
+            let Some(person) = found.get(&erasure.subject_hmac) else { continue };
+            match self.erase(session, person, None).await {
+                Ok(erasure) => resumed.push(erasure),
+                // One that fails does not keep the others.
+                Err(failure) => {
+                    tracing::warn!(erasure = erasure.id, error = failure.message, "an erasure did not come to its end");
+                    resumed.push(self.entry(&erasure.id).await?);
+                }
+            }
+        }
+        let missing = open.len() - resumed.len();
+        Ok((resumed, missing))
+    }
+
+    async fn entry(&self, id: &str) -> Result<Erasure, Failure> {
+        let erasures = self.state.erasures(Some(&self.policy.name)).await?;
+        let found = erasures.into_iter().find(|erasure| erasure.id == id);
+        found.ok_or_else(|| Failure::new("the erasure's entry is gone from the ledger"))
+    }
+
+    async fn request(
+        &self,
+        setting: &Setting<'_>,
+        subject: &Subject,
+        person: &Person,
+        reason: Option<&str>,
+        tombstone: Option<String>,
+    ) -> Result<Erasure, Failure> {
+        let now = Timestamp::now();
+        let due = now.to_zoned(setting.policy.timezone.clone()).checked_add(subject.due_after);
+        let due = due.map_err(|error| Failure::new(format!("`due_after`: {error}")))?.timestamp();
+        let new = Erasure {
+            id: Uuid::now_v7().to_string(),
+            policy: self.policy.name.clone(),
+            database: self.policy.database.to_string(),
+            subject_hmac: person.hmac.clone(),
+            reason: reason.map(str::to_owned),
+            requested_by: self.hand.who.to_owned(),
+            received: now,
+            due,
+            state: ErasureState::Pending,
+            note: None,
+            tombstone,
+            completed: None,
+            certificate: None,
+        };
+        let detail = json!({"erasure": new.id, "subject_hmac": person.hmac, "reason": reason, "due": due});
+        let entry = self.hand.entry(self.policy, LogKind::ErasureRequested, detail);
+        Ok(self.state.request_erasure(&new, &entry).await?)
+    }
+
+    async fn carry_out(
+        &self,
+        ground: &mut dyn Ground,
+        setting: &Setting<'_>,
+        person: &Person,
+        steps: &[Step<'_>],
+    ) -> Result<End, Failure> {
+        let mut done: Vec<Found> = steps.iter().map(Found::none).collect();
+        'again: loop {
+            let holding = Holding::read(self.state, &self.policy.name).await?;
+            let held = held(ground, setting, person, steps, &holding.active).await?;
+            if !held.is_empty() {
+                return Ok(End::Held(held.into_iter().map(|hold| hold.id.clone()).collect()));
+            }
+            for (step, found) in steps.iter().zip(&mut done) {
+                let expected = check::rows(ground, step, step.undone.clone()).await?;
+                match carry::out(ground, step, expected, &holding).await? {
+                    Carried::Done(rows) => found.rows += rows,
+                    Carried::HoldsChanged(rows) => {
+                        found.rows += rows;
+                        continue 'again;
+                    }
+                }
+            }
+            return Ok(End::Done(done));
+        }
+    }
+
+    /// Searches again, and certifies.
+    async fn complete(
+        &self,
+        ground: &mut dyn Ground,
+        erasure: &Erasure,
+        steps: &[Step<'_>],
+        references: Vec<Found>,
+    ) -> Result<(), Failure> {
+        let mut residual = Vec::new();
+        for step in steps {
+            let rows = check::rows(ground, step, step.left.clone()).await?;
+            residual.push(Found { rows, ..Found::none(step) });
+        }
+        let now = Timestamp::now();
+        let left: Vec<&Found> = residual.iter().filter(|found| found.rows > 0).collect();
+        if !left.is_empty() {
+            let left = left.iter().map(|found| format!("{} rows of `{}` by {}", found.rows, found.table, found.by));
+            let left = left.collect::<Vec<_>>().join(", ");
+            let message = format!("the search afterwards still finds {left}");
+            self.fail(erasure, &message).await?;
+            return Err(
+                Failure::new(message).hint("rows that came meanwhile, children, or a trigger: ask for it again")
+            );
+        }
+        for step in steps.iter().zip(&references).filter(|(step, found)| step.goes() && found.rows > 0) {
+            // Emptied write-ahead log, free pages: not worth failing for.
+            if let Err(error) = ground.tidy(&step.0.table.relation).await {
+                tracing::debug!(table = %step.0.table.relation, error = chain(&error), "not cleared up");
+            }
+        }
+        let remains = remains::look(self.config, &self.policy.database, self.state, now).await?;
+        let certificate = Certificate::new(self.policy, erasure, references, residual, remains, now);
+        let value = serde_json::to_value(&certificate).map_err(|error| Failure::new(error.to_string()))?;
+        let detail = json!({
+            "erasure": erasure.id, "subject_hmac": erasure.subject_hmac, "policy_hash": certificate.policy_hash,
+            "rows": certificate.references.iter().map(|found| found.rows).sum::<u64>(), "residual": 0,
+        });
+        let entry = self.hand.entry(self.policy, LogKind::ErasureCompleted, detail);
+        Ok(self.state.complete_erasure(&erasure.id, &value, &entry, now).await?)
+    }
+
+    async fn fail(&self, erasure: &Erasure, why: &str) -> Result<(), Failure> {
+        let detail = json!({"erasure": erasure.id, "subject_hmac": erasure.subject_hmac, "error": why});
+        let entry = self.hand.entry(self.policy, LogKind::ErasureFailed, detail);
+        Ok(self.state.suspend_erasure(&erasure.id, ErasureState::Failed, why, &entry, Timestamp::now()).await?)
+    }
+}
+
+/// How carrying out has ended.
+enum End {
+    Done(Vec<Found>),
+    Held(Vec<String>),
+}
+
+/// A new random tombstone, where the policy wants one.
+async fn random(ground: &mut dyn Ground, subject: &Subject) -> Result<Option<String>, Failure> {
+    if subject.tombstone != Tombstone::Random {
+        return Ok(None);
+    }
+    let dialect = ground.dialect();
+    let text = Column {
+        name: "tombstone".to_owned(),
+        type_name: "text".to_owned(),
+        family: Family::Text,
+        max_chars: None,
+        not_null: true,
+        generated: false,
+        is_in_order: None,
+    };
+    let mut question = Fragment::text("SELECT ");
+    question.append(dialect.read(dialect.random(&text).map_err(person::wrong)?));
+    let rows = ground.ask(&question.finish(dialect.placeholder())).await?;
+    Ok(rows.first().and_then(|row| row.first()).and_then(Scalar::shown))
+}
