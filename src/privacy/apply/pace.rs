@@ -40,8 +40,8 @@ impl Pace {
         if changed >= TELLING {
             self.each = Some(time.as_secs_f64() / changed as f64);
         }
-        let most = self.each.map_or(MOST, |each| (target * 2.0 / each.max(1e-9)) as u64).clamp(1, MOST);
-        let rows = (self.rows as f64 * factor.min(2.0)) as u64;
+        let most = self.each.map_or(MOST, |each| (target * 2.0 / each.max(1e-9)).round() as u64).clamp(1, MOST);
+        let rows = (self.rows as f64 * factor.min(2.0)).round() as u64;
         // Small differences are the weather.
         if !(0.8..1.25).contains(&factor) {
             self.rows = rows.clamp(1, most);
