@@ -105,7 +105,10 @@ fn canonical(column: &Column, id: &str) -> Result<String, Unfit> {
     let wrong =
         |what: &str| Unfit(format!("`--subject` is not {what}, as `{}` is ({})", column.name, column.type_name));
     match column.family {
-        Family::Uuid => uuid::Uuid::parse_str(id.trim()).map(|id| id.to_string()).map_err(|_| wrong("a UUID")),
+        // In braces or without, as the server takes them.
+        Family::Uuid => uuid::Uuid::parse_str(id.trim().trim_matches(['{', '}']))
+            .map(|id| id.to_string())
+            .map_err(|_| wrong("a UUID")),
         Family::Integer => id.trim().parse::<i64>().map(|id| id.to_string()).map_err(|_| wrong("a whole number")),
         _ => Ok(id.to_owned()),
     }

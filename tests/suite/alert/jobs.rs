@@ -189,7 +189,7 @@ fn a_job_that_is_overdue_is_an_incident_until_it_has_succeeded() {
         "[databases.notes]\nurl = '{}'\n[channels.ops]\nkind = 'file'\npath = './ops'\n[alerts]\ngroup_wait = '1s'\ngroup_interval = '1s'\n\
          [backup.nightly]\ndatabase = 'notes'\nstores = ['local']\nretention = 'last 2'\nschedule = '* * * * * *'\n\
          retries = 0\n[health.notes]\ndatabase = 'notes'\nschedule = '* * * * * *'\n\
-         checks.job_overdue = {{ warning = '3s', critical = '1h', leave_after = 1 }}\n",
+         checks.job_overdue = {{ warning = '3s', critical = '1h', enter_after = 1, leave_after = 1 }}\n",
         sqlite_url(&database)
     ));
     let _daemon = daemon(&sandbox);
