@@ -71,7 +71,7 @@ fn find<'a>(found: &'a [Observation], check: &str) -> &'a Observation {
 }
 
 /// What has nothing to look at on such a server.
-const NOTHING: [&str; 14] = [
+const NOTHING: [&str; 15] = [
     "slow_statements",
     "replication",
     "replication_bytes",
@@ -85,6 +85,7 @@ const NOTHING: [&str; 14] = [
     "pgbouncer",
     "backup_age",
     "proof_age",
+    "policy_overdue",
     "job_overdue",
 ];
 
