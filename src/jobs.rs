@@ -70,7 +70,7 @@ pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
             job: Arc::new(job),
         });
     }
-    for settings in policies.values().filter(|policy| !policy.rules.is_empty()) {
+    for settings in policies.values().filter(|policy| policy.is_job()) {
         let job = privacy::Job::new(Arc::clone(config), Arc::clone(&servers), settings.clone());
         jobs.push(Registered {
             name: job.full_name(),

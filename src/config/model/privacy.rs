@@ -48,6 +48,13 @@ pub struct PrivacyPolicy {
     pub heartbeat: Option<Ping>,
 }
 
+impl PrivacyPolicy {
+    /// Whether there is something to run: rules to apply, or erasures to go on with.
+    pub fn is_job(&self) -> bool {
+        !self.rules.is_empty() || self.subject.is_some()
+    }
+}
+
 /// How a rule's rows are taken in hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {

@@ -25,7 +25,7 @@ pub(super) fn of<'c>(config: &'c Config, database: &DatabaseName) -> Vec<Schedul
         Some(Scheduled { kind, name, schedule: schedule.as_ref()?, timezone })
     };
     let backups = backups(config, database).into_iter();
-    let policies = config.privacy.values().filter(|policy| policy.database == *database && !policy.rules.is_empty());
+    let policies = config.privacy.values().filter(|policy| policy.database == *database && policy.is_job());
     backups
         .filter_map(|backup| job(JobKind::Backup, &backup.name, &backup.schedule, &backup.timezone))
         .chain(policies.filter_map(|policy| job(JobKind::Privacy, &policy.name, &policy.schedule, &policy.timezone)))

@@ -84,8 +84,10 @@ fn sense(section: &Section<'_>, policy: &PrivacyPolicy, database: Option<&Databa
         let help = "add `[[privacy.NAME.rules]]`, `[privacy.NAME.subject]` or `[privacy.NAME.columns]`";
         section.error(Problem::new("this policy says nothing").help(help));
     }
-    if policy.rules.is_empty() && policy.schedule.is_some() {
-        section.error(Problem::new("a schedule, but no rule to apply").help("add `[[privacy.NAME.rules]]`"));
+    if policy.rules.is_empty() && policy.subject.is_none() && policy.schedule.is_some() {
+        section.error(
+            Problem::new("a schedule, but no rule to apply and nobody to erase").help("add `[[privacy.NAME.rules]]`"),
+        );
     }
     for (at, rule) in policy.rules.iter().enumerate() {
         if policy.rules[..at].iter().any(|other| other.name == rule.name) {
