@@ -15,6 +15,9 @@ const LOG_EVERY: Duration = Duration::from_secs(60);
 /// How long a cancelled attempt may take to clean up before it is dropped.
 const CLEAN_UP: Duration = Duration::from_secs(60);
 
+/// What is said of a run that the process's own end cuts off.
+const STOPPING: &str = "cancelled because Caretaker is stopping";
+
 /// How an attempt came to its end.
 pub(super) enum Ended {
     /// By itself.
@@ -43,7 +46,12 @@ pub(super) async fn supervise(job: &dyn Job, context: &RunContext, limits: Limit
         })
     };
     let stop = tokio::select! {
-        ended = &mut work => return Ended::Itself(flatten(ended)),
+        ended = &mut work => {
+            let ended = flatten(ended);
+            // It may hear of the request before we do, and end because of it.
+            let was_told = ended.is_err() && context.cancel.is_cancelled();
+            return if was_told { Ended::Cancelled(STOPPING) } else { Ended::Itself(ended) };
+        }
         stop = watch(context, limits) => stop,
         () = context.cancel.cancelled() => Stop::Shutdown,
     };
@@ -55,7 +63,7 @@ pub(super) async fn supervise(job: &dyn Job, context: &RunContext, limits: Limit
     }
     match stop {
         Stop::Asked => Ended::Cancelled("cancelled on request"),
-        Stop::Shutdown => Ended::Cancelled("cancelled because Caretaker is stopping"),
+        Stop::Shutdown => Ended::Cancelled(STOPPING),
         Stop::TimedOut => Ended::Itself(Err(Failure::new(format!(
             "the run took longer than its timeout of {}",
             friendly(limits.timeout)
