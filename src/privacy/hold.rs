@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::ground::Gate;
+use super::ground::{Gate, Purpose};
 use super::session::Session;
 use crate::config::{Config, PrivacyPolicy};
 use crate::database::Servers;
@@ -23,7 +23,7 @@ pub async fn check(config: &Config, policy: &PrivacyPolicy, held: &Held) -> Resu
         Held::Subject(_) => Ok(()),
         Held::Rows { table, condition } => {
             let servers = Arc::new(Servers::new(config));
-            let mut session = Session::open(config, &servers, policy).await?;
+            let mut session = Session::open(config, &servers, policy, Purpose::Look).await?;
             let name = table.parse().map_err(|error| Failure::new(format!("{error}")))?;
             let setting = session.seen.setting(policy, session.ground.as_ref());
             let found = setting.table(&name).map_err(|unfit| Failure::new(unfit.to_string()))?;

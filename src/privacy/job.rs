@@ -9,6 +9,7 @@ use serde_json::json;
 use super::apply::{Application, RuleApplied, apply};
 use super::approval::Hand;
 use super::erase::Erasing;
+use super::ground::Purpose;
 use super::plan::{self, Plan};
 use super::session::Session;
 use super::{approval, policy, precondition};
@@ -49,7 +50,7 @@ impl Job {
 
     /// What applying the policy would do now.
     pub async fn make_plan(&self, state: &State) -> Result<Plan, Failure> {
-        let mut session = Session::open(&self.config, &self.servers, &self.settings).await?;
+        let mut session = Session::open(&self.config, &self.servers, &self.settings, Purpose::Look).await?;
         let holds = state.holds(Some(&self.settings.name), Some(session.seen.now)).await?;
         let earlier = state.dispositions(&self.settings.name, None, EARLIER).await?;
         let setting = session.seen.setting(&self.settings, session.ground.as_ref());
@@ -136,7 +137,7 @@ impl Job {
         approval::check(&self.settings, &context.state, &hand).await?;
         precondition::backups(&self.settings, &context.state).await?;
         context.progress.phase("apply");
-        let mut session = Session::open(&self.config, &self.servers, &self.settings).await?;
+        let mut session = Session::open(&self.config, &self.servers, &self.settings, Purpose::Work).await?;
         let of_erasures = self.resume_erasures(&mut session, context, &hand).await;
         let earlier = context.state.dispositions(&self.settings.name, None, EARLIER).await?;
         let setting = session.seen.setting(&self.settings, session.ground.as_ref());
@@ -145,7 +146,7 @@ impl Job {
             setting: &setting,
             hash: &hash,
             door: &session.entrance,
-            who: &who,
+            hand: &hand,
             target: self.target(),
         };
         let done = apply(&application, &mut session.ground, &earlier).await?;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use super::apply::Door;
-use super::ground::{Ground, GroundError, PostgresGround, SqliteGround, Trouble};
+use super::ground::{Ground, GroundError, PostgresGround, Purpose, SqliteGround, Trouble};
 use super::key::HmacKey;
 use super::plan::Setting;
 use crate::config::{Config, DatabaseKind, PrivacyPolicy};
@@ -54,6 +54,7 @@ pub struct Entrance {
     /// The file, where it is one.
     file: Option<PathBuf>,
     key: HmacKey,
+    purpose: Purpose,
 }
 
 #[async_trait]
@@ -64,7 +65,7 @@ impl Door for Entrance {
             (Some(file), _) => {
                 Ok(Box::new(SqliteGround::open(file, &policy.batch, &policy.timezone, &self.key).await?))
             }
-            (None, Some(server)) => Ok(Box::new(PostgresGround::open(server, &policy.batch).await?)),
+            (None, Some(server)) => Ok(Box::new(PostgresGround::open(server, &policy.batch, self.purpose).await?)),
             // Every reference of a configuration that was read resolves.
             (None, None) => {
                 let message = format!("there is no database {}", policy.database);
@@ -76,7 +77,12 @@ impl Door for Entrance {
 
 impl Session {
     /// Opens the database and looks at it.
-    pub async fn open(config: &Config, servers: &Arc<Servers>, policy: &PrivacyPolicy) -> Result<Self, Failure> {
+    pub async fn open(
+        config: &Config,
+        servers: &Arc<Servers>,
+        policy: &PrivacyPolicy,
+        purpose: Purpose,
+    ) -> Result<Self, Failure> {
         let (owned, dir) = (policy.clone(), config.daemon.state_dir.clone());
         let key = tokio::task::spawn_blocking(move || HmacKey::of(&owned, &dir)).await;
         let key = key.map_err(|panic| Failure::new(panic.to_string()))??;
@@ -84,7 +90,8 @@ impl Session {
             DatabaseKind::Sqlite(target) => Some(target.path.clone()),
             DatabaseKind::Postgres(_) => None,
         });
-        let entrance = Entrance { servers: Arc::clone(servers), policy: policy.clone(), file, key: key.clone() };
+        let entrance =
+            Entrance { servers: Arc::clone(servers), policy: policy.clone(), file, key: key.clone(), purpose };
         let mut ground = entrance.open().await.map_err(|error| {
             let is_busy = error.kind == Trouble::Busy;
             Failure { refused: is_busy.then_some(Refusal::Busy), ..Failure::from(error) }

@@ -7,12 +7,13 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::scene::Scene;
 use crate::database::Servers;
 use crate::privacy::coverage::{Coverage, Finding, Kind, Likeness, look};
+use crate::privacy::ground::Purpose;
 use crate::privacy::session::Session;
 
 pub(super) async fn run(name: Option<&str>, sample: u32, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let policy = policy(name, scene)?;
     let servers = Arc::new(Servers::new(&scene.config));
-    let mut session = Session::open(&scene.config, &servers, policy).await?;
+    let mut session = Session::open(&scene.config, &servers, policy, Purpose::Look).await?;
     let coverage = look(policy, &session.seen.schema, session.ground.as_mut(), sample).await;
     show(&coverage, scene);
     scene.output.json(&coverage);

@@ -14,6 +14,7 @@ use crate::config::PrivacyPolicy;
 use crate::database::Servers;
 use crate::privacy::approval::{self, Hand};
 use crate::privacy::erase::{Erasing, Person, Sight, certificate_text, deferred};
+use crate::privacy::ground::Purpose;
 use crate::privacy::session::Session;
 use crate::run::{Failure, Lease, LeaseError, Refusal, who};
 use crate::state::{Erasure, ErasureState, LogKind, State};
@@ -37,7 +38,8 @@ pub(super) async fn run(
     let hand = Hand { who: &who, is_person: true, run_id: None };
     let erasing = Erasing { config: &scene.config, policy, state: &state, hand: &hand };
     let _lease = (!consent.dry_run).then(|| lease(policy, &state)).transpose()?;
-    let mut session = Session::open(&scene.config, &Arc::new(Servers::new(&scene.config)), policy).await?;
+    let purpose = if consent.dry_run { Purpose::Look } else { Purpose::Work };
+    let mut session = Session::open(&scene.config, &Arc::new(Servers::new(&scene.config)), policy, purpose).await?;
     let setting = session.seen.setting(policy, session.ground.as_ref());
     let person = Person::find(session.ground.as_mut(), &setting, subject).await?;
     let sight = match erasing.look(&mut session, &person).await {
@@ -92,7 +94,7 @@ pub(super) async fn resume(policy: &PrivacyPolicy, state: &State, scene: &Scene<
     let _lease = lease(policy, state).map_err(later)?;
     approval::check(policy, state, &hand).await.map_err(later)?;
     let servers = Arc::new(Servers::new(&scene.config));
-    let mut session = Session::open(&scene.config, &servers, policy).await.map_err(later)?;
+    let mut session = Session::open(&scene.config, &servers, policy, Purpose::Work).await.map_err(later)?;
     let erasing = Erasing { config: &scene.config, policy, state, hand: &hand };
     let (resumed, missing) = erasing.resume(&mut session).await.map_err(later)?;
     for erasure in &resumed {

@@ -13,6 +13,7 @@ use crate::cli::scene::Scene;
 use crate::database::Servers;
 use crate::privacy::erase::Person;
 use crate::privacy::export;
+use crate::privacy::ground::Purpose;
 use crate::privacy::session::Session;
 use crate::state::LogKind;
 
@@ -22,7 +23,8 @@ pub(super) async fn run(name: &str, subject: &str, output: Option<&Path>, scene:
         return Err(CliError::refused(format!("{} exists already: nothing was written", path.display())));
     }
     let state = scene.state().await?;
-    let mut session = Session::open(&scene.config, &Arc::new(Servers::new(&scene.config)), policy).await?;
+    let mut session =
+        Session::open(&scene.config, &Arc::new(Servers::new(&scene.config)), policy, Purpose::Look).await?;
     let setting = session.seen.setting(policy, session.ground.as_ref());
     let person = Person::find(session.ground.as_mut(), &setting, subject).await?;
     let held = export::read(session.ground.as_mut(), &setting, &person).await?;

@@ -18,7 +18,8 @@ use super::scene::{Scene, unknown};
 use crate::config::PrivacyPolicy;
 use crate::database::Servers;
 use crate::privacy::Job;
-use crate::run::{host, who};
+use crate::privacy::approval::Hand;
+use crate::run::who;
 use crate::state::{LogEntry, LogKind};
 
 pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<Exit, CliError> {
@@ -80,13 +81,5 @@ fn job(policy: &PrivacyPolicy, scene: &Scene<'_>) -> Job {
 
 /// A line for the log about what a person does.
 fn entry(kind: LogKind, policy: &PrivacyPolicy, detail: serde_json::Value) -> LogEntry {
-    LogEntry {
-        kind,
-        policy: Some(policy.name.clone()),
-        database: Some(policy.database.to_string()),
-        run_id: None,
-        who: who(),
-        host: host(),
-        detail,
-    }
+    Hand { who: &who(), is_person: true, run_id: None }.entry(policy, kind, detail)
 }

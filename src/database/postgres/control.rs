@@ -185,6 +185,11 @@ impl ControlConnection {
         &mut self.connection
     }
 
+    /// Its connection alone; the lock stays with it until it is closed.
+    pub fn into_connection(self) -> Connection {
+        self.connection
+    }
+
     /// Ends the session and gives the lock back.
     pub async fn close(self) {
         self.connection.close().await;

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::json;
 
+use super::approval::Hand;
 use super::ground::{Ground, GroundError};
 use super::plan::{self, RulePlan, Setting};
 use crate::config::Rule;
@@ -63,8 +64,8 @@ pub struct Application<'a> {
     pub hash: &'a str,
     /// The way back in.
     pub door: &'a dyn Door,
-    /// Who does it, for the log.
-    pub who: &'a str,
+    /// On whose behalf.
+    pub hand: &'a Hand<'a>,
     /// How long one transaction should take.
     pub target: Duration,
 }
@@ -72,15 +73,7 @@ pub struct Application<'a> {
 impl Application<'_> {
     /// A line for the log.
     pub fn entry(&self, kind: LogKind, detail: serde_json::Value) -> LogEntry {
-        LogEntry {
-            kind,
-            policy: Some(self.setting.policy.name.clone()),
-            database: Some(self.setting.policy.database.to_string()),
-            run_id: Some(self.context.run_id.clone()),
-            who: self.who.to_owned(),
-            host: crate::run::host(),
-            detail,
-        }
+        self.hand.entry(self.setting.policy, kind, detail)
     }
 
     /// Whether somebody asks it to pause.

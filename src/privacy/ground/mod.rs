@@ -16,6 +16,15 @@ use super::fragment::{Scalar, Statement};
 use crate::database::schema::{Relation, Schema};
 use crate::fault::Fault;
 
+/// What a database is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To ask. Nothing can be changed, and others may be at work.
+    Look,
+    /// To change rows, alone.
+    Work,
+}
+
 /// A row of an answer.
 pub type Row = Vec<Scalar>;
 

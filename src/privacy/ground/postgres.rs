@@ -8,9 +8,9 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{Arguments as _, AssertSqlSafe, Executor as _, Postgres as Driver, Row as _, SqlSafeStr as _};
 
-use super::{Gate, Ground, GroundError, Pressure, Row, Trouble};
+use super::{Gate, Ground, GroundError, Pressure, Purpose, Row, Trouble};
 use crate::config::Batch;
-use crate::database::postgres::{ControlConnection, DatabaseError, DatabaseErrorKind, LockError, Postgres};
+use crate::database::postgres::{Connection, ControlConnection, DatabaseError, DatabaseErrorKind, LockError, Postgres};
 use crate::database::schema::{Relation, Schema};
 use crate::fault::Fault as _;
 use crate::privacy::dialect::{Dialect, PostgresDialect};
@@ -36,29 +36,33 @@ const PRESSURE: &str = "SELECT
     coalesce((SELECT sum(pg_stat_get_dead_tuples(relid)) FROM pg_partition_tree($1::text::regclass)),
         pg_stat_get_dead_tuples($1::text::regclass))::int8";
 
-/// One connection, under Caretaker's lock for this work.
+/// One connection; who works holds Caretaker's lock for it.
 pub struct PostgresGround {
-    control: ControlConnection,
+    connection: Connection,
     database: String,
     lock_timeout: Duration,
 }
 
 impl PostgresGround {
-    /// Connects, and takes the lock that keeps two machines apart.
-    pub async fn open(server: &Postgres, batch: &Batch) -> Result<Self, GroundError> {
+    /// Connects. Who works takes the lock that keeps two machines apart; who looks changes nothing and waits for nobody.
+    pub async fn open(server: &Postgres, batch: &Batch, purpose: Purpose) -> Result<Self, GroundError> {
         let connection = server.connect("privacy").await.map_err(of_database)?;
-        let mut control = ControlConnection::lock(connection, "privacy").await.map_err(of_lock)?;
+        let (mut connection, read_only) = match purpose {
+            Purpose::Look => (connection, "on"),
+            Purpose::Work => {
+                let control = ControlConnection::lock(connection, "privacy").await.map_err(of_lock)?;
+                (control.into_connection(), "off")
+            }
+        };
         let lock_timeout = batch.lock_timeout.as_millis();
-        let manners = format!("{MANNERS}; SET lock_timeout = {lock_timeout}; SET statement_timeout = '{QUESTION}'");
-        let done = control.connection().pg().execute(AssertSqlSafe(manners)).await;
-        let mut ground = Self { control, database: server.name().to_owned(), lock_timeout: batch.lock_timeout };
+        let manners = format!(
+            "{MANNERS}; SET lock_timeout = {lock_timeout}; SET statement_timeout = '{QUESTION}'; \
+             SET default_transaction_read_only = {read_only}"
+        );
+        let done = connection.pg().execute(AssertSqlSafe(manners)).await;
+        let mut ground = Self { connection, database: server.name().to_owned(), lock_timeout: batch.lock_timeout };
         done.map_err(|error| ground.of_sqlx(error))?;
         Ok(ground)
-    }
-
-    /// Ends the session and gives the lock back.
-    pub async fn close(self) {
-        self.control.close().await;
     }
 
     fn of_sqlx(&mut self, error: sqlx::Error) -> GroundError {
@@ -66,7 +70,7 @@ impl PostgresGround {
     }
 
     async fn run(&mut self, sql: &'static str) -> Result<(), GroundError> {
-        let done = self.control.connection().pg().execute(sql).await;
+        let done = self.connection.pg().execute(sql).await;
         done.map(drop).map_err(|error| self.of_sqlx(error))
     }
 
@@ -74,7 +78,7 @@ impl PostgresGround {
     async fn describe(&mut self, sql: String) -> Result<Vec<String>, GroundError> {
         use sqlx::{Column as _, Statement as _, TypeInfo as _};
         self.run("BEGIN READ ONLY").await?;
-        let prepared = self.control.connection().pg().prepare(AssertSqlSafe(sql).into_sql_str()).await;
+        let prepared = self.connection.pg().prepare(AssertSqlSafe(sql).into_sql_str()).await;
         let types = prepared
             .map(|prepared| prepared.columns().iter().map(|column| column.type_info().name().to_owned()).collect())
             .map_err(|error| self.of_sqlx(error));
@@ -90,7 +94,7 @@ impl Ground for PostgresGround {
     }
 
     async fn inspect(&mut self) -> Result<Schema, GroundError> {
-        self.control.connection().inspect().await.map_err(of_database)
+        self.connection.inspect().await.map_err(of_database)
     }
 
     async fn check_condition(&mut self, table: &Relation, condition: &str) -> Result<(), GroundError> {
@@ -117,13 +121,13 @@ impl Ground for PostgresGround {
 
     async fn ask(&mut self, statement: &Statement) -> Result<Vec<Row>, GroundError> {
         let query = bound(statement);
-        let rows = query.fetch_all(self.control.connection().pg()).await.map_err(|error| self.of_sqlx(error))?;
+        let rows = query.fetch_all(self.connection.pg()).await.map_err(|error| self.of_sqlx(error))?;
         rows.iter().map(|row| read(row).map_err(|error| classify(&self.database, error))).collect()
     }
 
     async fn questions_within(&mut self, longest: Duration) -> Result<(), GroundError> {
         let sql = format!("SET statement_timeout = {}", longest.as_millis().max(1));
-        let done = self.control.connection().pg().execute(AssertSqlSafe(sql)).await;
+        let done = self.connection.pg().execute(AssertSqlSafe(sql)).await;
         done.map(drop).map_err(|error| self.of_sqlx(error))
     }
 
@@ -155,9 +159,9 @@ impl Ground for PostgresGround {
             within.as_millis().max(1),
             wait.max(1)
         );
-        let begun = self.control.connection().pg().execute(AssertSqlSafe(begin)).await;
+        let begun = self.connection.pg().execute(AssertSqlSafe(begin)).await;
         begun.map_err(|error| self.of_sqlx(error))?;
-        let done = bound(statement).execute(self.control.connection().pg()).await;
+        let done = bound(statement).execute(self.connection.pg()).await;
         let done = match done {
             Ok(done) => done.rows_affected(),
             Err(error) => {
@@ -181,7 +185,7 @@ impl Ground for PostgresGround {
         let asked = sqlx::query_as::<_, (Option<f64>, Option<f64>, Option<i64>)>(PRESSURE)
             .bind(PostgresDialect.table(table))
             .persistent(false)
-            .fetch_one(self.control.connection().pg())
+            .fetch_one(self.connection.pg())
             .await;
         let (lag, snapshot, dead) = asked.map_err(|error| self.of_sqlx(error))?;
         let span = |seconds: Option<f64>| seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -195,7 +199,7 @@ impl Ground for PostgresGround {
     async fn tidy(&mut self, table: &Relation) -> Result<(), GroundError> {
         self.run("SET statement_timeout = '1h'").await?;
         let sql = format!("VACUUM (ANALYZE) {}", PostgresDialect.table(table));
-        let done = self.control.connection().pg().execute(AssertSqlSafe(sql)).await;
+        let done = self.connection.pg().execute(AssertSqlSafe(sql)).await;
         let done = done.map(drop).map_err(|error| self.of_sqlx(error));
         self.run("SET statement_timeout = '10min'").await?;
         done

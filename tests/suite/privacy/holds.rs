@@ -60,8 +60,10 @@ fn rows_can_be_held_by_a_condition_and_for_a_time(#[values(Kind::Postgres, Kind:
     assert_eq!(scene.sql("SELECT id FROM note WHERE id % 3 = 0 ORDER BY id"), "3\n6");
 }
 
-#[test]
-fn a_hold_that_is_put_while_rows_go_keeps_those_that_are_still_there() {
+#[rstest]
+fn a_hold_that_is_put_while_rows_go_keeps_those_that_are_still_there(
+    #[values(&["--subject", "p6"], &["--table", "note", "--where", "who = 'p6'"])] what: &[&str],
+) {
     let scene = Scene::new(Kind::Postgres, &notes("note", 3000));
     // Each row takes its time to go.
     scene.sql(
@@ -74,7 +76,7 @@ fn a_hold_that_is_put_while_rows_go_keeps_those_that_are_still_there() {
     ));
     let mut applying = scene.applying().spawn().unwrap();
     eventually("rows go", patient(), || (scene.count("note") < 2900).then_some(()));
-    scene.privacy(&["hold", "add", "school", "--subject", "p6", "--reason", "case 8"]).succeeds();
+    scene.privacy(&[&["hold", "add", "school", "--reason", "case 8"], what].concat()).succeeds();
     let held = scene.count("note WHERE who = 'p6' AND id % 3 = 0");
     assert!(held > 0, "it came too late to show anything");
     assert!(applying.wait().unwrap().success());
