@@ -94,6 +94,10 @@ CREATE TABLE erasures (
     database     TEXT NOT NULL,
     -- HMAC-SHA-256 by the policy's key of the person's key in its canonical form, hexadecimal.
     subject_hmac TEXT NOT NULL,
+    -- Which key that is; see docs/privacy.md.
+    key_id       TEXT NOT NULL,
+    -- Counts what has become of it: 1 when it is written down.
+    version      INTEGER NOT NULL DEFAULT 1,
     reason       TEXT,
     requested_by TEXT NOT NULL,
     received_ms  INTEGER NOT NULL,
@@ -112,3 +116,11 @@ CREATE TABLE erasures (
 CREATE INDEX erasures_by_subject ON erasures (policy, subject_hmac);
 -- A person's erasure is under way once.
 CREATE UNIQUE INDEX erasures_open ON erasures (policy, subject_hmac) WHERE state <> 'completed';
+
+-- What stands in a store beside the backups: an erasure by its id, in which version.
+CREATE TABLE stores_told (
+    store       TEXT NOT NULL,
+    object      TEXT NOT NULL,
+    version     INTEGER NOT NULL,
+    PRIMARY KEY (store, object)
+) WITHOUT ROWID;

@@ -1,11 +1,17 @@
+//! What is written to the stores beside the backups: where the disposition log stood, and the ledger of erasures.
+//!
 //! Where the disposition log stood, and what stood in it, written down in the stores after every operation: what is cut off
 //! its end, or a state store that is put back to what it was, shows against them.
 //!
 //! Below `_caretaker/log/<log>/` each anchor is two objects that are never replaced: `<line>-<hash>.jsonl` with the lines since
 //! the last one (`.age` where backups are encrypted), then `<line>-<hash>.json`. Its name is all that checking the log needs,
 //! so that a listing does.
+//!
+//! The ledger ([`ledger`]) is there so that whoever was erased can be erased again from what is restored.
 
+pub mod ledger;
 mod read;
+pub mod seal;
 mod write;
 
 use std::collections::BTreeSet;
@@ -25,7 +31,7 @@ use crate::state::{LogHead, State, StateError};
 const FOLDER: &str = "_caretaker/log";
 
 /// How long one store may take.
-const STORE_WITHIN: Duration = Duration::from_secs(30);
+pub const STORE_WITHIN: Duration = Duration::from_secs(30);
 
 /// A store that could not be written or read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,7 +43,8 @@ pub struct Missed {
 }
 
 impl Missed {
-    fn new(store: &StoreName, error: impl Into<String>) -> Self {
+    /// A store, and why.
+    pub fn new(store: &StoreName, error: impl Into<String>) -> Self {
         Self { store: store.to_string(), error: error.into() }
     }
 }

@@ -1,22 +1,21 @@
 //! Anchors written: to every store what it does not know yet.
 
-use std::io;
-
 use bytes::Bytes;
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Missed, STORE_WITHIN, folder, stem, stores};
-use crate::archive::codec::{EncodeSpec, Encoder, Recipient};
+use super::seal::{recipients, seal};
+use super::{Missed, STORE_WITHIN, folder, ledger, stem, stores};
+use crate::archive::codec::object_name;
 use crate::config::{Compression, Config, StoreName};
 use crate::fault::chain;
 use crate::run::host;
 use crate::state::{LogHead, State, StateError};
-use crate::store::{self, ObjectKey};
+use crate::store::{self, ObjectKey, Store};
 
-/// Writes down in every store what the log has come to since that store was last told. Returns the stores that could not be
-/// told; they are next time.
+/// Writes down in every store what it does not know yet of the ledger and of where the log stands. Returns the stores that
+/// could not be told; they are next time.
 pub async fn write(config: &Config, state: &State) -> Result<Vec<Missed>, StateError> {
     let (stores, head) = (stores(config), state.log_head().await?);
     if stores.is_empty() || head.seq == 0 {
@@ -47,22 +46,31 @@ impl Anchoring<'_> {
     async fn tell(&self, name: &StoreName) -> Result<(), String> {
         let of_state = |error: StateError| chain(&error);
         let told = self.state.anchored(name.as_str()).await.map_err(of_state)?;
+        // What is new in the ledger has a line in the log.
         if told >= self.head.seq {
             return Ok(());
         }
         let settings = self.config.stores.get(name).ok_or("it is not in the configuration")?;
         let store = store::open(settings).await.map_err(|error| chain(&error))?;
-        let recipients = self.recipients()?;
+        ledger::tell(self.config, self.state, store.as_ref()).await?;
+        self.lines(store.as_ref(), told).await?;
+        store.close().await;
+        self.state.set_anchored(name.as_str(), self.head.seq, Timestamp::now()).await.map_err(of_state)
+    }
+
+    /// The lines since the last anchor, then the anchor.
+    async fn lines(&self, store: &dyn Store, told: u64) -> Result<(), String> {
+        // Whoever may read a backup may read the log. One log is about all databases.
+        let recipients = recipients(self.config, None)?;
         let stem = stem(&self.head);
-        let lines = format!("{stem}.jsonl{}", if recipients.is_empty() { "" } else { ".age" });
-        let records = self.state.log_records(told + 1, None).await.map_err(of_state)?;
+        let lines = object_name(&format!("{stem}.jsonl"), Compression::None, !recipients.is_empty());
+        let records = self.state.log_records(told + 1, None).await.map_err(|error| chain(&error))?;
         let mut text = Vec::new();
         for record in records.iter().filter(|record| record.seq <= self.head.seq) {
             text.extend(serde_json::to_vec(record).map_err(|error| error.to_string())?);
             text.push(b'\n');
         }
-        let sealed = tokio::task::spawn_blocking(move || seal(&text, recipients)).await;
-        let sealed = sealed.map_err(|panic| panic.to_string())?.map_err(|error| error.to_string())?;
+        let sealed = seal(text, recipients).await?;
         let anchor = json!({
             "format_version": 1, "host": host(), "at": Timestamp::now(), "head": self.head, "first": told + 1, "lines": lines,
         });
@@ -70,26 +78,6 @@ impl Anchoring<'_> {
         for (object, bytes) in [(lines, sealed), (format!("{stem}.json"), Bytes::from(format!("{anchor:#}\n")))] {
             store.put_new(&ObjectKey::new(&[&self.folder, &object]), bytes).await.map_err(|error| chain(&error))?;
         }
-        store.close().await;
-        self.state.set_anchored(name.as_str(), self.head.seq, Timestamp::now()).await.map_err(of_state)
-    }
-
-    /// Whoever may read a backup may read the log. One log is about all databases.
-    fn recipients(&self) -> Result<Vec<Recipient>, String> {
-        let mut keys: Vec<&String> = self.config.backups.values().flat_map(|job| &job.encrypt_to).collect();
-        keys.sort();
-        keys.dedup();
-        keys.into_iter().map(|key| key.parse::<Recipient>().map_err(|error| error.to_string())).collect()
-    }
-}
-
-fn seal(text: &[u8], recipients: Vec<Recipient>) -> io::Result<Bytes> {
-    let (mut sealed, spec) = (Vec::new(), EncodeSpec { compression: Compression::None, recipients, threads: 1 });
-    let mut encoder = Encoder::new(&spec, |chunk: Bytes| {
-        sealed.extend_from_slice(&chunk);
         Ok(())
-    })?;
-    encoder.write(text)?;
-    encoder.finish()?;
-    Ok(Bytes::from(sealed))
+    }
 }

@@ -327,4 +327,7 @@ pub(super) struct RestoreArgs {
     /// The age identity file that opens it
     #[arg(long, value_name = "FILE", env = "CARETAKER_IDENTITY_FILE")]
     pub identity: Option<PathBuf>,
+    /// Do not apply again what was erased since the backup: whoever was erased is back. It is logged
+    #[arg(long)]
+    pub without_replay: bool,
 }

@@ -11,6 +11,7 @@ use super::approval::Hand;
 use super::erase::Erasing;
 use super::ground::Purpose;
 use super::plan::{self, Plan};
+use super::replay::escrow;
 use super::session::Session;
 use super::{approval, policy, precondition};
 use crate::anchor;
@@ -138,6 +139,9 @@ impl Job {
         precondition::backups(&self.settings, &context.state).await?;
         context.progress.phase("apply");
         let mut session = Session::open(&self.config, &self.servers, &self.settings, Purpose::Work).await?;
+        // What is made with the key can be told again only with it. A store that is missed is asked again next time.
+        let kept = escrow::keep(&self.config, &context.state, &self.settings, &session.seen.key);
+        context.progress.beat_during(kept).await;
         let of_erasures = self.resume_erasures(&mut session, context, &hand).await;
         let earlier = context.state.dispositions(&self.settings.name, None, EARLIER).await?;
         let setting = session.seen.setting(&self.settings, session.ground.as_ref());

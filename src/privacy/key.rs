@@ -1,7 +1,7 @@
 //! The key of pseudonyms and of the ledger. It lives outside the state store: whoever has only one of the two cannot tell
 //! who was erased.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
-use crate::config::{PrivacyPolicy, SecretError};
+use crate::config::{PrivacyPolicy, SecretError, SecretSource};
 use crate::fault::Fault;
 
 /// The least a key must hold, in bytes: half of SHA-256's output, by RFC 2104 the least that does not weaken it.
@@ -51,7 +51,7 @@ pub enum KeyError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -73,21 +73,67 @@ impl HmacKey {
     /// The policy's key: what the configuration names, else a file in the state directory, made when it is first needed.
     /// Blocks on a small file.
     pub fn of(policy: &PrivacyPolicy, state_dir: &Path) -> Result<Self, KeyError> {
-        let name = || policy.name.clone();
-        let key = match &policy.key {
-            Some(source) => {
-                let key = source.read().map_err(|source| KeyError::Unreadable { policy: name(), source })?;
-                SecretString::from(key.expose_secret().trim())
-            }
-            None => {
-                let path = state_dir.join("keys").join(format!("privacy.{}.key", policy.name));
-                own(&path).map_err(|source| KeyError::File { policy: name(), path, source })?
-            }
-        };
+        match &policy.key {
+            Some(source) => Self::named(policy, source),
+            None => Self::in_file(policy, &file(policy, state_dir), own),
+        }
+    }
+
+    /// The policy's key, if there is one yet. Blocks on a small file.
+    pub fn existing(policy: &PrivacyPolicy, state_dir: &Path) -> Result<Option<Self>, KeyError> {
+        let path = file(policy, state_dir);
+        match &policy.key {
+            Some(source) => Self::named(policy, source).map(Some),
+            None if !path.exists() => Ok(None),
+            None => Self::in_file(policy, &path, read).map(Some),
+        }
+    }
+
+    /// Makes this the policy's key, where it has none and the configuration names none. Blocks on a small file.
+    pub fn install(&self, policy: &PrivacyPolicy, state_dir: &Path) -> Result<(), KeyError> {
+        let path = file(policy, state_dir);
+        if policy.key.is_some() || path.exists() {
+            return Ok(());
+        }
+        let put = |path: &Path| write_new(path, self.0.expose_secret().as_bytes()).and_then(|()| read(path));
+        Self::in_file(policy, &path, put).map(drop)
+    }
+
+    fn named(policy: &PrivacyPolicy, source: &SecretSource) -> Result<Self, KeyError> {
+        let key = source.read().map_err(|source| KeyError::Unreadable { policy: policy.name.clone(), source })?;
+        Self::long_enough(policy, SecretString::from(key.expose_secret().trim()))
+    }
+
+    fn in_file(
+        policy: &PrivacyPolicy,
+        path: &Path,
+        get: impl FnOnce(&Path) -> io::Result<SecretString>,
+    ) -> Result<Self, KeyError> {
+        let failed = |source| KeyError::File { policy: policy.name.clone(), path: path.to_owned(), source };
+        Self::long_enough(policy, get(path).map_err(failed)?)
+    }
+
+    fn long_enough(policy: &PrivacyPolicy, key: SecretString) -> Result<Self, KeyError> {
         match key.expose_secret().len() {
-            bytes if bytes < LEAST_BYTES => Err(KeyError::Short { policy: name(), bytes }),
+            bytes if bytes < LEAST_BYTES => Err(KeyError::Short { policy: policy.name.clone(), bytes }),
             _ => Ok(Self(key)),
         }
+    }
+
+    /// The key itself, to be encrypted.
+    pub(super) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// The key that this text is, as it was escrowed.
+    pub fn parse(text: &str) -> Option<Self> {
+        let key = text.trim();
+        (key.len() >= LEAST_BYTES).then(|| Self(SecretString::from(key)))
+    }
+
+    /// Which key it is, without telling it: the beginning of what it makes of a fixed text.
+    pub fn id(&self) -> String {
+        self.hash("caretaker key id")[..16].to_owned()
     }
 
     /// HMAC-SHA-256 of a text, hexadecimal.
@@ -120,25 +166,37 @@ impl std::fmt::Debug for HmacKey {
     }
 }
 
+/// Where the key is that the configuration does not name.
+fn file(policy: &PrivacyPolicy, state_dir: &Path) -> PathBuf {
+    state_dir.join("keys").join(format!("privacy.{}.key", policy.name))
+}
+
+fn read(path: &Path) -> io::Result<SecretString> {
+    std::fs::read_to_string(path).map(|text| SecretString::from(text.trim()))
+}
+
 /// The key in this file; if it is missing it is made, of 32 random bytes. Two processes that make it at once agree on one.
-fn own(path: &Path) -> std::io::Result<SecretString> {
-    let read = || std::fs::read_to_string(path).map(|text| SecretString::from(text.trim()));
-    match read() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+fn own(path: &Path) -> io::Result<SecretString> {
+    match read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         read => return read,
     }
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut key = [0; 32];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut key)?;
-    // Such files are for their owner alone.
+    write_new(path, hex::encode(key).as_bytes())?;
+    read(path)
+}
+
+/// Writes the file unless it is there; it is for its owner alone.
+fn write_new(path: &Path, key: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let made = tempfile::NamedTempFile::new_in(folder)?;
-    made.as_file().write_all(hex::encode(key).as_bytes())?;
+    made.as_file().write_all(key)?;
     made.as_file().sync_all()?;
     match made.persist_noclobber(path) {
-        Ok(_) => std::fs::File::open(folder)?.sync_all()?,
-        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error.error),
+        Ok(_) => std::fs::File::open(folder)?.sync_all(),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error.error),
     }
-    read()
 }

@@ -19,6 +19,7 @@ mod names;
 pub mod plan;
 pub mod policy;
 mod precondition;
+pub mod replay;
 pub mod session;
 pub mod show;
 

@@ -1,7 +1,6 @@
 //! A policy's database, open and looked at.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +11,7 @@ use super::key::HmacKey;
 use super::plan::Setting;
 use crate::config::{Config, DatabaseKind, PrivacyPolicy};
 use crate::database::Servers;
+use crate::database::postgres::Postgres;
 use crate::database::schema::Schema;
 use crate::run::{Failure, Refusal};
 
@@ -49,49 +49,67 @@ impl Seen {
 
 /// Opens a policy's database.
 pub struct Entrance {
-    servers: Arc<Servers>,
+    place: Place,
     policy: PrivacyPolicy,
-    /// The file, where it is one.
-    file: Option<PathBuf>,
     key: HmacKey,
     purpose: Purpose,
+}
+
+/// Where a policy is carried out: in its database, or in a copy of it.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// A PostgreSQL database.
+    Postgres(Postgres),
+    /// A SQLite file.
+    File(PathBuf),
+}
+
+impl Place {
+    /// The policy's database.
+    fn of(config: &Config, servers: &Servers, policy: &PrivacyPolicy) -> Result<Self, Failure> {
+        let kind = config.databases.get(&policy.database).map(|database| &database.kind);
+        match (kind, servers.get(&policy.database)) {
+            (Some(DatabaseKind::Sqlite(target)), _) => Ok(Self::File(target.path.clone())),
+            (_, Some(server)) => Ok(Self::Postgres(server.clone())),
+            // Every reference of a configuration that was read resolves.
+            (_, None) => Err(Failure::new(format!("there is no database {}", policy.database))),
+        }
+    }
 }
 
 #[async_trait]
 impl Door for Entrance {
     async fn open(&self) -> Result<Box<dyn Ground>, GroundError> {
         let policy = &self.policy;
-        match (&self.file, self.servers.get(&policy.database)) {
-            (Some(file), _) => {
-                Ok(Box::new(SqliteGround::open(file, &policy.batch, &policy.timezone, &self.key).await?))
-            }
-            (None, Some(server)) => Ok(Box::new(PostgresGround::open(server, &policy.batch, self.purpose).await?)),
-            // Every reference of a configuration that was read resolves.
-            (None, None) => {
-                let message = format!("there is no database {}", policy.database);
-                Err(GroundError { kind: Trouble::Other, message, hint: None })
-            }
-        }
+        Ok(match &self.place {
+            Place::File(file) => Box::new(SqliteGround::open(file, &policy.batch, &policy.timezone, &self.key).await?),
+            Place::Postgres(server) => Box::new(PostgresGround::open(server, &policy.batch, self.purpose).await?),
+        })
     }
 }
 
 impl Session {
-    /// Opens the database and looks at it.
+    /// Opens the policy's database and looks at it.
     pub async fn open(
         config: &Config,
-        servers: &Arc<Servers>,
+        servers: &Servers,
         policy: &PrivacyPolicy,
         purpose: Purpose,
     ) -> Result<Self, Failure> {
         let (owned, dir) = (policy.clone(), config.daemon.state_dir.clone());
         let key = tokio::task::spawn_blocking(move || HmacKey::of(&owned, &dir)).await;
         let key = key.map_err(|panic| Failure::new(panic.to_string()))??;
-        let file = config.databases.get(&policy.database).and_then(|database| match &database.kind {
-            DatabaseKind::Sqlite(target) => Some(target.path.clone()),
-            DatabaseKind::Postgres(_) => None,
-        });
-        let entrance =
-            Entrance { servers: Arc::clone(servers), policy: policy.clone(), file, key: key.clone(), purpose };
+        Self::open_at(Place::of(config, servers, policy)?, policy, key, purpose).await
+    }
+
+    /// Opens the policy's database, or a copy of it, and looks at it.
+    pub async fn open_at(
+        place: Place,
+        policy: &PrivacyPolicy,
+        key: HmacKey,
+        purpose: Purpose,
+    ) -> Result<Self, Failure> {
+        let entrance = Entrance { place, policy: policy.clone(), key: key.clone(), purpose };
         let mut ground = entrance.open().await.map_err(|error| {
             let is_busy = error.kind == Trouble::Busy;
             Failure { refused: is_busy.then_some(Refusal::Busy), ..Failure::from(error) }

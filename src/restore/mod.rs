@@ -26,12 +26,18 @@ use tokio_util::sync::CancellationToken;
 use crate::archive::codec::Identities;
 use crate::archive::manifest::SourceKind;
 use crate::config::Config;
-use crate::run::{Failure, Progress};
+use crate::privacy::approval::Hand;
+use crate::privacy::replay::{Replay, Replayed};
+use crate::privacy::session::Place;
+use crate::run::{Failure, Progress, who};
+use crate::state::State;
 
 /// What a restore is made with.
 pub struct RestoreContext<'a> {
     /// The configuration.
     pub config: &'a Config,
+    /// What is remembered.
+    pub state: &'a State,
     /// The keys that open encrypted backups.
     pub identities: Identities,
     /// A private folder.
@@ -70,8 +76,10 @@ pub struct RestorePlan {
 /// What a restore has come to.
 #[derive(Debug, Clone, Serialize)]
 pub struct Restored {
-    /// The comparison with the manifest.
+    /// The comparison with the manifest, before erasures were applied again.
     pub comparison: Comparison,
+    /// The erasures that were applied again.
+    pub replayed: Vec<Replayed>,
     /// What was said without harm to the data.
     pub warnings: Vec<String>,
 }
@@ -94,15 +102,47 @@ pub async fn plan(
     }
 }
 
-/// Restores and compares. The plan must have found nothing in the way; it is looked at once more.
+/// Restores, compares, and applies again what was erased since. The plan must have found nothing in the way; it is looked
+/// at once more.
 pub async fn restore(
     source: &BackupSource,
     target: &Target,
     plan: &RestorePlan,
+    replay: &Replay,
     context: &RestoreContext<'_>,
 ) -> Result<Restored, Trouble> {
     match target {
-        Target::Postgres(server) => postgres::restore(source, server, plan, context).await,
-        Target::Sqlite(path) => sqlite::restore(source, path, context).await,
+        Target::Postgres(server) => postgres::restore(source, server, plan, replay, context).await,
+        Target::Sqlite(path) => sqlite::restore(source, path, plan, replay, context).await,
+    }
+}
+
+/// Applies erasures again to a copy that is there already, and opens it if it is closed to others.
+pub async fn replay_into(
+    target: &Target,
+    replay: &Replay,
+    context: &RestoreContext<'_>,
+) -> Result<Vec<Replayed>, Failure> {
+    let copy = target.to_string();
+    match target {
+        Target::Postgres(server) => postgres::erase_again(server, replay, &copy, context).await,
+        Target::Sqlite(path) => apply_again(replay, &Place::File(path.clone()), &copy, context).await,
+    }
+}
+
+/// Applies the erasures again to a copy that is complete but for that.
+async fn apply_again(
+    replay: &Replay,
+    place: &Place,
+    copy: &str,
+    context: &RestoreContext<'_>,
+) -> Result<Vec<Replayed>, Failure> {
+    context.progress.phase("erase");
+    let who = who();
+    let hand = Hand { who: &who, is_person: true, run_id: None };
+    let applied = replay.apply(context.config, context.state, place, copy, &hand);
+    tokio::select! {
+        applied = context.progress.beat_during(applied) => applied,
+        () = context.cancel.cancelled() => Err(Failure::new("cancelled")),
     }
 }

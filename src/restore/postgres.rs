@@ -5,14 +5,16 @@ use std::io::{Read, Write};
 use super::compare::{Comparison, compare, depth};
 use super::source::BackupSource;
 use super::verify::writer_major;
-use super::{RestoreContext, RestorePlan, Restored, Trouble};
+use super::{RestoreContext, RestorePlan, Restored, Target, Trouble};
 use crate::archive::fingerprint::{LargeObjectHasher, TableHasher};
 use crate::archive::manifest::{LargeObject, Table};
 use crate::config::FingerprintLevel;
 use crate::database::postgres::{
-    Connection, CopySession, DatabaseErrorKind, Identifier, NewDatabase, Postgres, Program, RestoreOptions,
+    Closed, Connection, CopySession, DatabaseErrorKind, Identifier, NewDatabase, Postgres, Program, RestoreOptions,
     RestoreProcess, Tool, Wanted, find,
 };
+use crate::privacy::replay::{Replay, Replayed};
+use crate::privacy::session::Place;
 use crate::run::{Failure, Refusal};
 
 /// Databases that every server has, from which another one can be looked for and created.
@@ -34,15 +36,13 @@ pub(super) async fn plan(
     if from > identity.major {
         warnings.push(format!("the backup was written by pg_dump {from}, the target is PostgreSQL {}", identity.major));
     }
-    let target = server.target();
-    let hosts: Vec<String> = target.hosts.iter().map(|(host, port)| format!("{host}:{port}")).collect();
     Ok(RestorePlan {
         backup: source.manifest.id.to_string(),
         store: source.store.name().to_string(),
         snapshot_at: source.manifest.snapshot_at,
         stored_bytes: data.bytes,
         plain_bytes: data.plain_bytes,
-        target: format!("database {} on {} (PostgreSQL {})", target.dbname, hosts.join(","), identity.version),
+        target: format!("{} (PostgreSQL {})", Target::Postgres(server.clone()), identity.version),
         creates: !exists,
         occupied,
         tool: Some(tool.version),
@@ -81,6 +81,7 @@ pub(super) async fn restore(
     source: &BackupSource,
     server: &Postgres,
     plan: &RestorePlan,
+    replay: &Replay,
     context: &RestoreContext<'_>,
 ) -> Result<Restored, Trouble> {
     let name = Identifier::new(&server.target().dbname).map_err(|error| Failure::new(error.to_string()))?;
@@ -102,8 +103,14 @@ pub(super) async fn restore(
         let drain = |reader: &mut dyn Read| std::io::copy(reader, &mut std::io::sink());
         source.read(source.data()?, &context.identities, &context.progress, &context.cancel, drain).await?;
     }
-    let loaded = load(source, server, context, &mut warnings).await;
-    if let Err(trouble) = loaded {
+    let loaded = async {
+        // Before the first row is there: nobody meets in it whom nobody may meet any more.
+        if replay.count() > 0 {
+            close(server).await?;
+        }
+        load(source, server, context, &mut warnings).await
+    };
+    if let Err(trouble) = loaded.await {
         if !plan.creates {
             let hint = "the target is partly filled: drop it, or empty it, before another attempt";
             return Err(trouble.map(|failure| failure.hint(hint)));
@@ -118,7 +125,47 @@ pub(super) async fn restore(
     }
     context.progress.phase("compare");
     let comparison = compare_database(source, server, context).await?;
-    Ok(Restored { comparison, warnings })
+    let replayed = match replay.count() {
+        0 => Vec::new(),
+        _ => erase_again(server, replay, &Target::Postgres(server.clone()).to_string(), context).await?,
+    };
+    Ok(Restored { comparison, replayed, warnings })
+}
+
+async fn close(server: &Postgres) -> Result<(), Failure> {
+    let mut connection = server.connect("restore").await?;
+    let closed = connection.close_to_others().await?;
+    connection.close().await;
+    match closed {
+        Closed::Yes => Ok(()),
+        Closed::No(why) => {
+            let message = "people were erased since, and the database cannot be closed while they are in it";
+            Err(Failure { refused: Some(Refusal::Safety), ..Failure::new(format!("{message}: {why}")) }
+                .hint("restore into a new database, or into one that is the role's own and that nobody uses"))
+        }
+    }
+}
+
+/// Applies erasures again to a database that is closed to others, and opens it once nobody is left in it.
+pub(super) async fn erase_again(
+    server: &Postgres,
+    replay: &Replay,
+    copy: &str,
+    context: &RestoreContext<'_>,
+) -> Result<Vec<Replayed>, Failure> {
+    let again = async {
+        let replayed = super::apply_again(replay, &Place::Postgres(server.clone()), copy, context).await?;
+        let mut connection = server.connect("restore").await?;
+        connection.open_to_others().await?;
+        connection.close().await;
+        Ok(replayed)
+    };
+    again.await.map_err(|failure: Failure| {
+        let left =
+            "the database is restored, and closed to everybody but its owner; `caretaker privacy replay` goes on";
+        let hint = failure.hint.as_ref().map_or_else(|| left.to_owned(), |hint| format!("{hint}; {left}"));
+        Failure { hint: Some(hint), ..failure }
+    })
 }
 
 async fn drop_unfinished(server: &Postgres, name: &Identifier) -> Result<(), Failure> {

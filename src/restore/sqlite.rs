@@ -13,6 +13,8 @@ use crate::archive::manifest::Object;
 use crate::backup;
 use crate::config::SqliteCheck;
 use crate::database::sqlite;
+use crate::privacy::replay::Replay;
+use crate::privacy::session::Place;
 use crate::run::Failure;
 
 pub(super) fn plan(source: &BackupSource, path: &Path) -> Result<RestorePlan, Failure> {
@@ -65,6 +67,8 @@ pub(super) async fn stage(
 pub(super) async fn restore(
     source: &BackupSource,
     path: &Path,
+    plan: &RestorePlan,
+    replay: &Replay,
     context: &RestoreContext<'_>,
 ) -> Result<Restored, Trouble> {
     let data = source.data()?;
@@ -72,13 +76,27 @@ pub(super) async fn restore(
     context.progress.phase("check");
     let found = sqlite::check(staged.path(), SqliteCheck::Full, &context.cancel).await?;
     let warnings = found.findings.iter().take(20).map(|f| format!("{}: {}", f.check, f.text)).collect();
-    sqlite::restore_into_new(staged.path(), path, &context.cancel).await?;
+    if replay.count() == 0 {
+        sqlite::restore_into_new(staged.path(), path, &context.cancel).await?;
+        context.progress.phase("compare");
+        // The restored file itself, not the staged one.
+        let comparison = compare_file(source, path, context).await?;
+        return Ok(Restored { comparison, replayed: Vec::new(), warnings });
+    }
+    // Where it is going anybody may open it, so it goes there when nobody is in it any more whom nobody may meet.
     context.progress.phase("compare");
-    let comparison = compare_file(source, path, context).await?;
-    Ok(Restored { comparison, warnings })
+    let comparison = compare_file(source, staged.path(), context).await?;
+    let place = Place::File(staged.path().to_owned());
+    let replayed = super::apply_again(replay, &place, &plan.target, context).await?;
+    // What is still in a -wal file would stay behind.
+    if sqlite::wal_bytes(staged.path()) > 0 {
+        return Err(Failure::new("a bug: the restored file was changed and not closed").into());
+    }
+    sqlite::restore_into_new(staged.path(), path, &context.cancel).await?;
+    Ok(Restored { comparison, replayed, warnings })
 }
 
-/// Compares the restored file itself, not the staged one.
+/// Compares a file with the manifest.
 async fn compare_file(source: &BackupSource, path: &Path, context: &RestoreContext<'_>) -> Result<Comparison, Failure> {
     let level = depth(&source.manifest);
     let (path, cancel, progress) = (path.to_owned(), context.cancel.clone(), Arc::clone(&context.progress));

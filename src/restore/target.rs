@@ -1,5 +1,6 @@
 //! Where a restore goes: a URL, taken apart and completed.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::config::{
@@ -15,6 +16,20 @@ pub enum Target {
     Postgres(Postgres),
     /// A SQLite file.
     Sqlite(PathBuf),
+}
+
+impl fmt::Display for Target {
+    /// As people know it; without user and password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(server) => {
+                let target = server.target();
+                let hosts: Vec<String> = target.hosts.iter().map(|(host, port)| format!("{host}:{port}")).collect();
+                write!(f, "database {} on {}", target.dbname, hosts.join(","))
+            }
+        }
+    }
 }
 
 /// Why a text is not a target.

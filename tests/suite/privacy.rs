@@ -15,6 +15,8 @@ mod holds;
 mod interrupted;
 mod log;
 mod people;
+mod replay;
+mod replay_refused;
 mod scene;
 mod shapes;
 mod throttled;

@@ -65,6 +65,21 @@ pub(in crate::cli) enum PrivacyCommand {
         #[arg(long, value_name = "ERASURE")]
         show: Option<String>,
     },
+    /// Apply what was erased again to a copy of a database: one that was restored without that, or by other means, or whose
+    /// restore was cut off meanwhile
+    Replay {
+        /// The database's name in the configuration
+        database: String,
+        /// The copy: postgres://… or sqlite:///…
+        #[arg(long, value_name = "URL")]
+        into: String,
+        /// The age identity file that opens the ledger in the stores, where backups are encrypted
+        #[arg(long, value_name = "FILE", env = "CARETAKER_IDENTITY_FILE")]
+        identity: Option<PathBuf>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Look which columns the policy does not classify, and what columns' values look like; exit code 5 if any is not
     /// classified. Values are never printed
     Coverage {

@@ -39,6 +39,7 @@ pub(super) async fn verify(
     let (cancel, progress) = (CancellationToken::new(), Arc::new(Progress::default()));
     let context = RestoreContext {
         config: &scene.config,
+        state: &state,
         identities,
         staging: staging.path(),
         progress: Arc::clone(&progress),

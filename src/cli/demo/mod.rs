@@ -180,7 +180,8 @@ path = "{folder}/mail"
         let into = format!("sqlite://{}", into.display());
         self.command(&format!("restore latest --database school --into {into}"));
         let (id, database) = ("latest".into(), "school".into());
-        let arguments = RestoreArgs { id, database, into, dry_run: false, yes: true, identity: None };
+        let arguments =
+            RestoreArgs { id, database, into, dry_run: false, yes: true, identity: None, without_replay: false };
         restore::run(&arguments, &scene.scene()).await.map(drop)
     }
 

@@ -15,6 +15,7 @@ use crate::database::Servers;
 use crate::privacy::approval::{self, Hand};
 use crate::privacy::erase::{Erasing, Person, Sight, certificate_text, deferred};
 use crate::privacy::ground::Purpose;
+use crate::privacy::replay::escrow;
 use crate::privacy::session::Session;
 use crate::run::{Failure, Lease, LeaseError, Refusal, who};
 use crate::state::{Erasure, ErasureState, LogKind, State};
@@ -69,6 +70,9 @@ pub(super) async fn run(
     let question = format!("erase this person from {} ({} rows)", policy.database, sight.rows());
     confirm(&question, consent.yes)?;
     approval::check(policy, &state, &hand).await?;
+    for missed in escrow::keep(&scene.config, &state, policy, &session.seen.key).await {
+        scene.output.note(format!("the HMAC key is not escrowed in {} yet: {}", missed.store, missed.error));
+    }
     let erasure = erasing.erase(&mut session, &person, reason).await?;
     told(&erasure, scene);
     scene.output.json(&erasure);

@@ -9,6 +9,7 @@ mod export;
 mod hold;
 mod log;
 mod plan;
+mod replay;
 
 use std::sync::Arc;
 
@@ -35,6 +36,9 @@ pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<E
             export::run(policy, subject, output.as_deref(), scene).await
         }
         PrivacyCommand::Erasures { policy, show } => erasures::run(policy.as_deref(), show.as_deref(), scene).await,
+        PrivacyCommand::Replay { database, into, identity, yes } => {
+            replay::run(database, into, identity.as_deref(), *yes, scene).await
+        }
         PrivacyCommand::Coverage { policy, sample } => coverage::run(policy.as_deref(), *sample, scene).await,
         PrivacyCommand::Hold(command) => hold::run(command, scene).await,
         PrivacyCommand::Log { policy, from } => log::show(policy.as_deref(), *from, scene).await,

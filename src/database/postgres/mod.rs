@@ -5,6 +5,7 @@
 
 mod bouncer;
 mod certificate;
+mod closed;
 mod connection;
 mod conninfo;
 mod control;
@@ -26,6 +27,7 @@ mod tools;
 
 pub use bouncer::{BOUNCER_CONSOLE, BouncerPool, bouncer_pools};
 pub use certificate::{CertificateError, Handshake, ServerCertificate, handshake};
+pub use closed::Closed;
 pub use connection::{Connection, Endpoint};
 pub use control::{Busy, ControlConnection, LockError, Snapshot};
 pub use copy::{CopySession, CopyStream};

@@ -48,8 +48,7 @@ pub async fn figures(path: &Path, wait: Duration) -> Result<Figures, SqliteError
     blocking(path, "look at", move || {
         let began = Instant::now();
         // Before opening: that alone makes a `-wal` where there was none.
-        let wal = source::companion(&std::fs::canonicalize(&owned).unwrap_or_else(|_| owned.clone()), "-wal");
-        let wal_bytes = std::fs::metadata(wal).map_or(0, |data| data.len());
+        let wal_bytes = wal_bytes(&owned);
         let source = source::open_within(&owned, wait)?;
         let took = began.elapsed();
         let pragma = |sql: &str| {
@@ -119,4 +118,10 @@ async fn blocking<T: Send + 'static>(
     let panicked = |panic: tokio::task::JoinError| SqliteErrorKind::Other(panic.to_string());
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|panic| Err(SqliteError::new(path, operation, panicked(panic))))
+}
+
+/// How much stands in the `-wal` file beside a database.
+pub fn wal_bytes(path: &Path) -> u64 {
+    let wal = source::companion(&std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), "-wal");
+    std::fs::metadata(wal).map_or(0, |data| data.len())
 }

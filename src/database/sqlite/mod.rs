@@ -20,7 +20,7 @@ pub use backup::{CopyReport, backup};
 pub use check::{CheckReport, Finding, Kind, check};
 pub use copy::{RowView, SqliteCopy, Value};
 pub use error::{SqliteError, SqliteErrorKind};
-pub use look::{Figures, check_copy, check_live, figures, table_rows};
+pub use look::{Figures, check_copy, check_live, figures, table_rows, wal_bytes};
 pub use probe::{Probe, probe};
 pub use restore::restore_into_new;
 pub use session::{Cell, Session};

@@ -135,6 +135,8 @@ impl Erasing<'_> {
             policy: self.policy.name.clone(),
             database: self.policy.database.to_string(),
             subject_hmac: person.hmac.clone(),
+            key_id: setting.key.id(),
+            version: 1,
             reason: reason.map(str::to_owned),
             requested_by: self.hand.who.to_owned(),
             received: now,
@@ -150,7 +152,7 @@ impl Erasing<'_> {
         Ok(self.state.request_erasure(&new, &entry).await?)
     }
 
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &self,
         ground: &mut dyn Ground,
         setting: &Setting<'_>,
@@ -186,17 +188,9 @@ impl Erasing<'_> {
         steps: &[Step<'_>],
         references: Vec<Found>,
     ) -> Result<(), Failure> {
-        let mut residual = Vec::new();
-        for step in steps {
-            let rows = check::rows(ground, step, step.left.clone()).await?;
-            residual.push(Found { rows, ..Found::none(step) });
-        }
+        let residual = search(ground, steps).await?;
         let now = Timestamp::now();
-        let left: Vec<&Found> = residual.iter().filter(|found| found.rows > 0).collect();
-        if !left.is_empty() {
-            let left = left.iter().map(|found| format!("{} rows of `{}` by {}", found.rows, found.table, found.by));
-            let left = left.collect::<Vec<_>>().join(", ");
-            let message = format!("the search afterwards still finds {left}");
+        if let Some(message) = still_found(&residual) {
             self.fail(erasure, &message).await?;
             return Err(
                 Failure::new(message).hint("rows that came meanwhile, children, or a trigger: ask for it again")
@@ -226,14 +220,32 @@ impl Erasing<'_> {
     }
 }
 
+/// Searches all declared columns for what is not yet as it shall be.
+pub(super) async fn search(ground: &mut dyn Ground, steps: &[Step<'_>]) -> Result<Vec<Found>, Failure> {
+    let mut residual = Vec::new();
+    for step in steps {
+        let rows = check::rows(ground, step, step.left.clone()).await?;
+        residual.push(Found { rows, ..Found::none(step) });
+    }
+    Ok(residual)
+}
+
+/// What is wrong if the search afterwards finds something.
+pub(super) fn still_found(residual: &[Found]) -> Option<String> {
+    let left = residual.iter().filter(|found| found.rows > 0);
+    let left = left.map(|found| format!("{} rows of `{}` by {}", found.rows, found.table, found.by));
+    let left = left.collect::<Vec<_>>().join(", ");
+    (!left.is_empty()).then(|| format!("the search afterwards still finds {left}"))
+}
+
 /// How carrying out has ended.
-enum End {
+pub(super) enum End {
     Done(Vec<Found>),
     Held(Vec<String>),
 }
 
 /// A new random tombstone, where the policy wants one.
-async fn random(ground: &mut dyn Ground, subject: &Subject) -> Result<Option<String>, Failure> {
+pub(super) async fn random(ground: &mut dyn Ground, subject: &Subject) -> Result<Option<String>, Failure> {
     if subject.tombstone != Tombstone::Random {
         return Ok(None);
     }

@@ -3,6 +3,7 @@
 //! The request is recorded before the first row goes, and knows the person by an HMAC only. Rows go in short transactions, so
 //! an erasure that is cut off has been done in part; asked for again, or found again by the HMAC, it comes to the same end.
 
+mod again;
 mod carry;
 mod certificate;
 mod check;

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::config::{Subject, TableName};
-use crate::database::schema::{Column, Family};
+use crate::database::schema::{Column, Family, Table};
 use crate::privacy::change::unknown;
 use crate::privacy::dialect::Unfit;
 use crate::privacy::fragment::{Fragment, Scalar};
 use crate::privacy::ground::Ground;
 use crate::privacy::plan::Setting;
 use crate::run::Failure;
+
+/// How many HMACs are looked for with one question.
+const AT_ONCE: usize = 5_000;
 
 /// A person, as the subject's key column has them.
 #[derive(Clone)]
@@ -61,22 +64,36 @@ impl Person {
         for (table, name) in columns(subject(setting)?) {
             let table = setting.table(table).map_err(wrong)?;
             let column = table.column(name).ok_or_else(|| wrong(unknown(table, name)))?;
-            let dialect = ground.dialect();
-            let hashed = dialect.subject_hmac(column, setting.key);
-            let wanted = hmacs.iter().map(|hmac| Fragment::value(Scalar::Text((*hmac).to_owned()), "text"));
-            let mut question = Fragment::text("SELECT DISTINCT ");
-            question.append(dialect.read(Fragment::text(dialect.name(name))));
-            question.push(format!(" FROM {} WHERE ", dialect.table(&table.relation)));
-            question.append(hashed).push(" IN (").append(Fragment::join(wanted, ", ")).push(")");
-            for row in ground.ask(&question.finish(dialect.placeholder())).await? {
-                let Some(id) = row.first().and_then(Scalar::shown) else { continue };
-                let id = canonical(column, &id).map_err(wrong)?;
-                let hmac = setting.key.hash(&id);
-                found.insert(hmac.clone(), Self { id, hmac });
+            for some in hmacs.chunks(AT_ONCE) {
+                for id in hashed_so(ground, setting, table, column, some).await? {
+                    let id = canonical(column, &id).map_err(wrong)?;
+                    let hmac = setting.key.hash(&id);
+                    found.insert(hmac.clone(), Self { id, hmac });
+                }
             }
         }
         Ok(found)
     }
+}
+
+/// The ids in a column whose HMAC is one of these.
+async fn hashed_so(
+    ground: &mut dyn Ground,
+    setting: &Setting<'_>,
+    table: &Table,
+    column: &Column,
+    hmacs: &[&str],
+) -> Result<Vec<String>, Failure> {
+    let dialect = ground.dialect();
+    let (name, hashed) = (dialect.name(&column.name), dialect.subject_hmac(column, setting.key));
+    let wanted = hmacs.iter().map(|hmac| Fragment::value(Scalar::Text((*hmac).to_owned()), "text"));
+    let mut question = Fragment::text("SELECT ");
+    question.append(dialect.read(Fragment::text(&name)));
+    // Each id is hashed once, however many rows have it.
+    question.push(format!(" FROM (SELECT DISTINCT {name} FROM {}) AS people WHERE ", dialect.table(&table.relation)));
+    question.append(hashed).push(" IN (").append(Fragment::join(wanted, ", ")).push(")");
+    let rows = ground.ask(&question.finish(dialect.placeholder())).await?;
+    Ok(rows.iter().filter_map(|row| row.first().and_then(Scalar::shown)).collect())
 }
 
 /// The policy's subject.

@@ -1,7 +1,7 @@
 //! The ledger of erasures: who asked to be erased, and what became of it. It knows people by an HMAC only.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -10,7 +10,7 @@ use super::super::{State, StateError};
 use super::log::{LogEntry, append};
 
 /// How an erasure stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErasureState {
     /// It was asked for, and is under way or was cut off.
@@ -40,7 +40,7 @@ impl ErasureState {
 }
 
 /// An erasure.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Erasure {
     /// Its UUIDv7.
     pub id: String,
@@ -50,6 +50,10 @@ pub struct Erasure {
     pub database: String,
     /// HMAC of the person's key in its canonical form.
     pub subject_hmac: String,
+    /// Which key that was made with.
+    pub key_id: String,
+    /// Counts what has become of it, from 1.
+    pub version: u32,
     /// Why.
     pub reason: Option<String>,
     /// Who wrote it down.
@@ -95,7 +99,7 @@ impl State {
         }
         sqlx::query(
             "INSERT INTO erasures (id, policy, database, subject_hmac, reason, requested_by, received_ms, due_ms, state,
-                 tombstone) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9)",
+                 tombstone, key_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9, ?10)",
         )
         .bind(&new.id)
         .bind(&new.policy)
@@ -106,6 +110,7 @@ impl State {
         .bind(to_ms(new.received))
         .bind(to_ms(new.due))
         .bind(&new.tombstone)
+        .bind(&new.key_id)
         .execute(&mut *tx)
         .await
         .map_err(|e| self.error(e))?;
@@ -124,13 +129,15 @@ impl State {
         now: Timestamp,
     ) -> Result<(), StateError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
-        sqlx::query("UPDATE erasures SET state = ?2, note = ?3 WHERE id = ?1 AND state <> 'completed'")
-            .bind(id)
-            .bind(state.as_str())
-            .bind(note)
-            .execute(&mut *tx)
-            .await
-            .map_err(|e| self.error(e))?;
+        sqlx::query(
+            "UPDATE erasures SET state = ?2, note = ?3, version = version + 1 WHERE id = ?1 AND state <> 'completed'",
+        )
+        .bind(id)
+        .bind(state.as_str())
+        .bind(note)
+        .execute(&mut *tx)
+        .await
+        .map_err(|e| self.error(e))?;
         append(&mut tx, entry, now).await.map_err(|e| self.error(e))?;
         tx.commit().await.map_err(|e| self.error(e))
     }
@@ -145,8 +152,8 @@ impl State {
     ) -> Result<(), StateError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
         sqlx::query(
-            "UPDATE erasures SET state = 'completed', note = NULL, tombstone = NULL, completed_ms = ?2, certificate = ?3
-             WHERE id = ?1",
+            "UPDATE erasures SET state = 'completed', note = NULL, tombstone = NULL, completed_ms = ?2, certificate = ?3,
+                 version = version + 1 WHERE id = ?1",
         )
         .bind(id)
         .bind(to_ms(now))
@@ -167,7 +174,7 @@ impl State {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<Erasure, StateError> {
+pub(super) fn read(row: &SqliteRow) -> Result<Erasure, StateError> {
     let state: String = row.get("state");
     let state = ErasureState::parse(&state)
         .ok_or_else(|| StateError::Row { what: "erasure", detail: format!("its state is {state:?}") })?;
@@ -180,6 +187,8 @@ fn read(row: &SqliteRow) -> Result<Erasure, StateError> {
         policy: row.get("policy"),
         database: row.get("database"),
         subject_hmac: row.get("subject_hmac"),
+        key_id: row.get("key_id"),
+        version: row.get::<u32, _>("version"),
         reason: row.get("reason"),
         requested_by: row.get("requested_by"),
         received: from_ms(row.get("received_ms")),

@@ -43,8 +43,18 @@ pub enum LogKind {
     ErasureFailed,
     /// What is held about a person was written out.
     SubjectExported,
+    /// A ledger was taken over from a store.
+    LedgerAdopted,
+    /// A restore begins; written before the first row is there.
+    RestoreStarted,
     /// A backup was restored.
     BackupRestored,
+    /// A restore came to an end before it was done.
+    RestoreFailed,
+    /// Erasures were applied again to a copy.
+    ErasuresReplayed,
+    /// A backup was restored without that, because somebody said so.
+    ReplaySkipped,
     /// A backup was downloaded.
     BackupFetched,
     /// Backups were deleted by their retention.

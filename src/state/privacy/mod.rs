@@ -5,6 +5,7 @@ mod approval;
 mod disposition;
 mod erasure;
 mod hold;
+mod ledger;
 mod log;
 mod overdue;
 

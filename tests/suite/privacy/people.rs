@@ -109,9 +109,14 @@ action = 'delete'
 
 /// Every row that is not about person 3, as the stock client prints it.
 pub fn others(scene: &Scene) -> Vec<String> {
+    others_in(|sql| scene.sql(sql))
+}
+
+/// The same of another database.
+pub fn others_in(sql: impl Fn(&str) -> String) -> Vec<String> {
     TABLES
         .iter()
-        .map(|(table, theirs)| scene.sql(&format!("SELECT * FROM {table} WHERE NOT ({theirs}) ORDER BY id")))
+        .map(|(table, theirs)| sql(&format!("SELECT * FROM {table} WHERE NOT ({theirs}) ORDER BY id")))
         .collect()
 }
 

@@ -21,9 +21,46 @@ pub struct Scene {
     database: Ground,
 }
 
-enum Ground {
+/// A database of either kind.
+pub enum Ground {
     Postgres(Database),
     Sqlite(PathBuf),
+}
+
+impl Ground {
+    /// Its URL.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Postgres(database) => database.socket_url(),
+            Self::Sqlite(path) => sqlite_url(path),
+        }
+    }
+
+    /// Runs statements with the stock client; gives rows as lines, values separated by `|`.
+    pub fn sql(&self, sql: &str) -> String {
+        match self {
+            Self::Postgres(database) => database.sql(sql),
+            Self::Sqlite(path) => stock::sqlite(path, &format!("PRAGMA foreign_keys = ON; {sql}")),
+        }
+        .trim()
+        .to_owned()
+    }
+
+    /// Its only figure.
+    pub fn count(&self, from: &str) -> u64 {
+        self.sql(&format!("SELECT count(*) FROM {from}")).parse().unwrap()
+    }
+
+    /// Whether there is one.
+    pub fn exists(&self) -> bool {
+        match self {
+            Self::Sqlite(path) => path.exists(),
+            Self::Postgres(database) => {
+                let found = format!("SELECT 1 FROM pg_database WHERE datname = '{}'", database.name);
+                database.server().sql("postgres", &found) == "1\n"
+            }
+        }
+    }
 }
 
 impl Scene {
@@ -41,17 +78,20 @@ impl Scene {
 
     /// Runs statements with the stock client; gives rows as lines, values separated by `|`.
     pub fn sql(&self, sql: &str) -> String {
-        match &self.database {
-            Ground::Postgres(database) => database.sql(sql),
-            Ground::Sqlite(path) => stock::sqlite(path, &format!("PRAGMA foreign_keys = ON; {sql}")),
-        }
-        .trim()
-        .to_owned()
+        self.database.sql(sql)
     }
 
     /// Its only figure.
     pub fn count(&self, from: &str) -> u64 {
-        self.sql(&format!("SELECT count(*) FROM {from}")).parse().unwrap()
+        self.database.count(from)
+    }
+
+    /// A database of the same kind that is not there yet.
+    pub fn to_come(&self, name: &str) -> Ground {
+        match &self.database {
+            Ground::Postgres(database) => Ground::Postgres(database.server().to_come()),
+            Ground::Sqlite(_) => Ground::Sqlite(self.sandbox.path(name)),
+        }
     }
 
     /// The PostgreSQL database.
@@ -69,10 +109,7 @@ impl Scene {
 
     /// The same with further tables.
     pub fn configure(&self, tables: &str, lines: &str) -> &Self {
-        let url = match &self.database {
-            Ground::Postgres(database) => database.socket_url(),
-            Ground::Sqlite(path) => sqlite_url(path),
-        };
+        let url = self.database.url();
         self.sandbox.configure(&format!(
             "{tables}\n[databases.app]\nurl = '{url}'\n[privacy.school]\ndatabase = 'app'\n{lines}"
         ));

@@ -60,6 +60,11 @@ impl Postgres {
         Database { postgres: self.clone(), name }
     }
 
+    /// The name of a database that is not there yet, dropped with the value.
+    pub fn to_come(&self) -> Database {
+        Database { postgres: self.clone(), name: unique("test") }
+    }
+
     /// The URL of a database of this server, over TCP, with the superuser's password in it.
     pub fn url(&self, database: &str) -> String {
         self.url_as("postgres", Some(&self.password), database)
