@@ -51,7 +51,7 @@ impl Job {
 
     /// What applying the policy would do now.
     pub async fn make_plan(&self, state: &State) -> Result<Plan, Failure> {
-        let mut session = Session::open(&self.config, &self.servers, &self.settings, Purpose::Look).await?;
+        let mut session = Session::glance(&self.config, &self.servers, &self.settings).await?;
         let holds = state.holds(Some(&self.settings.name), Some(session.seen.now)).await?;
         let earlier = state.dispositions(&self.settings.name, None, EARLIER).await?;
         let setting = session.seen.setting(&self.settings, session.ground.as_ref());

@@ -1,13 +1,13 @@
 //! A policy's database, open and looked at.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use super::apply::Door;
 use super::ground::{Ground, GroundError, PostgresGround, Purpose, SqliteGround, Trouble};
-use super::key::HmacKey;
+use super::key::{HmacKey, KeyError};
 use super::plan::Setting;
 use crate::config::{Config, DatabaseKind, PrivacyPolicy};
 use crate::database::Servers;
@@ -96,10 +96,14 @@ impl Session {
         policy: &PrivacyPolicy,
         purpose: Purpose,
     ) -> Result<Self, Failure> {
-        let (owned, dir) = (policy.clone(), config.daemon.state_dir.clone());
-        let key = tokio::task::spawn_blocking(move || HmacKey::of(&owned, &dir)).await;
-        let key = key.map_err(|panic| Failure::new(panic.to_string()))??;
+        let key = read_key(config, policy, HmacKey::of).await?;
         Self::open_at(Place::of(config, servers, policy)?, policy, key, purpose).await
+    }
+
+    /// Opens the policy's database to look at it, where nobody's HMAC is written or shown: leaves no key behind.
+    pub async fn glance(config: &Config, servers: &Servers, policy: &PrivacyPolicy) -> Result<Self, Failure> {
+        let key = read_key(config, policy, HmacKey::existing).await?.unwrap_or_else(HmacKey::passing);
+        Self::open_at(Place::of(config, servers, policy)?, policy, key, Purpose::Look).await
     }
 
     /// Opens the policy's database, or a copy of it, and looks at it.
@@ -127,4 +131,15 @@ impl Session {
         let seen = Seen { schema, key, now: theirs.min(ours), warnings };
         Ok(Self { ground, seen, entrance })
     }
+}
+
+/// Reads the key where reading may block.
+pub(super) async fn read_key<K: Send + 'static>(
+    config: &Config,
+    policy: &PrivacyPolicy,
+    read: fn(&PrivacyPolicy, &Path) -> Result<K, KeyError>,
+) -> Result<K, Failure> {
+    let (policy, dir) = (policy.clone(), config.daemon.state_dir.clone());
+    let key = tokio::task::spawn_blocking(move || read(&policy, &dir)).await;
+    Ok(key.map_err(|panic| Failure::new(panic.to_string()))??)
 }

@@ -80,8 +80,8 @@ pub(in crate::cli) enum PrivacyCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Look which columns the policy does not classify, and what columns' values look like; exit code 5 if any is not
-    /// classified. Values are never printed
+    /// Look which columns the policy does not classify, and what columns' values look like. Exit code 5 if a column has no
+    /// class, an entry has no column, or what is public looks personal. Values are never printed
     Coverage {
         /// The policy; may be left out where there is only one
         policy: Option<String>,

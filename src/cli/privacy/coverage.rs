@@ -7,18 +7,17 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::scene::Scene;
 use crate::database::Servers;
 use crate::privacy::coverage::{Coverage, Finding, Kind, Likeness, look};
-use crate::privacy::ground::Purpose;
 use crate::privacy::session::Session;
 
 pub(super) async fn run(name: Option<&str>, sample: u32, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let policy = policy(name, scene)?;
     let servers = Arc::new(Servers::new(&scene.config));
-    let mut session = Session::open(&scene.config, &servers, policy, Purpose::Look).await?;
+    let mut session = Session::glance(&scene.config, &servers, policy).await?;
     let coverage = look(policy, &session.seen.schema, session.ground.as_mut(), sample).await;
     show(&coverage, scene);
     scene.output.json(&coverage);
     Ok(match &coverage {
-        found if !found.unclassified.is_empty() => Exit::Found,
+        found if found.is_wrong() => Exit::Found,
         blind if !blind.unseen.is_empty() => Exit::Unseen,
         _ => Exit::Done,
     })

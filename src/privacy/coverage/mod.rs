@@ -129,6 +129,13 @@ pub async fn look(policy: &PrivacyPolicy, schema: &Schema, ground: &mut dyn Grou
 }
 
 impl Coverage {
+    /// Whether the classes have to be put right: a column has none, an entry means nothing, or what everybody may know looks
+    /// like a person's. That something internal does may well be so, and a personal column may be kept on purpose.
+    pub fn is_wrong(&self) -> bool {
+        let is_public = |finding: &Finding| finding.class == Some(Sensitivity::Public);
+        !self.unclassified.is_empty() || !self.unknown.is_empty() || self.contradicted.iter().any(is_public)
+    }
+
     fn sort_in(&mut self, finding: Finding, is_touched: bool) {
         match finding.class {
             None => self.unclassified.push(finding),

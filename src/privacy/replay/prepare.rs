@@ -11,6 +11,7 @@ use crate::archive::codec::Identities;
 use crate::config::{Config, PrivacyPolicy, StoreName};
 use crate::privacy::approval::Hand;
 use crate::privacy::key::HmacKey;
+use crate::privacy::session::read_key;
 use crate::run::{Failure, Refusal, host};
 use crate::state::{Erasure, ErasureState, LogEntry, LogKind, State};
 
@@ -125,9 +126,7 @@ async fn key(
     stores: &BTreeSet<StoreName>,
     identities: &Identities,
 ) -> Result<HmacKey, Failure> {
-    let (owned, dir) = (policy.clone(), config.daemon.state_dir.clone());
-    let own = tokio::task::spawn_blocking(move || HmacKey::existing(&owned, &dir)).await;
-    let own = own.map_err(|panic| Failure::new(panic.to_string()))?;
+    let own = read_key(config, policy, HmacKey::existing).await;
     if let Ok(Some(key)) = &own
         && key.id() == id
     {
@@ -137,7 +136,7 @@ async fn key(
         let own = match &own {
             Ok(Some(other)) => format!("the policy's key is another one ({})", other.id()),
             Ok(None) => "there is no key file".to_owned(),
-            Err(error) => error.to_string(),
+            Err(error) => error.message.clone(),
         };
         let message = format!(
             "the HMAC key {id} of the policy {} is not to be had, so who was erased is not known: {own}; {}",
