@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use super::erase::Person;
 use super::ground::{Gate, Purpose};
 use super::session::Session;
 use crate::config::{Config, PrivacyPolicy};
@@ -12,23 +13,28 @@ use crate::database::Servers;
 use crate::run::Failure;
 use crate::state::{Held, Hold, State, StateError};
 
-/// Checks against the live database that a hold means something: the table and the condition, or that the policy says who
-/// its people are.
-pub async fn check(config: &Config, policy: &PrivacyPolicy, held: &Held) -> Result<(), Failure> {
-    match held {
-        Held::Subject(_) if policy.subject.is_none() => {
-            Err(Failure::new(format!("the policy {} does not say who its people are", policy.name))
-                .hint(format!("add `[privacy.{}.subject]`", policy.name)))
+/// Checks against the live database that a hold means something: the table and the condition, or whom the policy's subject
+/// calls so. Gives what is held with the person's key in its canonical form: by that ledger and log know them, however it was
+/// typed.
+pub async fn canonical(config: &Config, policy: &PrivacyPolicy, held: Held) -> Result<Held, Failure> {
+    if matches!(held, Held::Subject(_)) && policy.subject.is_none() {
+        return Err(Failure::new(format!("the policy {} does not say who its people are", policy.name))
+            .hint(format!("add `[privacy.{}.subject]`", policy.name)));
+    }
+    let servers = Arc::new(Servers::new(config));
+    let mut session = Session::open(config, &servers, policy, Purpose::Look).await?;
+    let setting = session.seen.setting(policy, session.ground.as_ref());
+    match &held {
+        Held::Subject(id) => {
+            let person = Person::find(session.ground.as_mut(), &setting, id).await?;
+            Ok(Held::Subject(person.id))
         }
-        Held::Subject(_) => Ok(()),
         Held::Rows { table, condition } => {
-            let servers = Arc::new(Servers::new(config));
-            let mut session = Session::open(config, &servers, policy, Purpose::Look).await?;
             let name = table.parse().map_err(|error| Failure::new(format!("{error}")))?;
-            let setting = session.seen.setting(policy, session.ground.as_ref());
             let found = setting.table(&name).map_err(|unfit| Failure::new(unfit.to_string()))?;
             let checked = session.ground.check_condition(&found.relation, condition).await;
-            checked.map_err(|error| Failure::new(format!("`--where`: {error}")))
+            checked.map_err(|error| Failure::new(format!("`--where`: {error}")))?;
+            Ok(held)
         }
     }
 }

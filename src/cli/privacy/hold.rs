@@ -12,6 +12,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::utc;
 use crate::cli::scene::Scene;
 use crate::config::PrivacyPolicy;
+use crate::privacy::hold;
 use crate::privacy::key::HmacKey;
 use crate::run::who;
 use crate::state::{Held, Hold, LogKind, State};
@@ -49,7 +50,7 @@ async fn add(
     if until.is_some_and(|until| until <= now) {
         return Err(CliError::usage("`--until` lies in the past"));
     }
-    crate::privacy::hold::check(&scene.config, policy, &held).await?;
+    let held = hold::canonical(&scene.config, policy, held).await?;
     let state = scene.state().await?;
     let hold = Hold {
         id: Uuid::now_v7().to_string(),
@@ -111,7 +112,8 @@ async fn release(what: &str, subject: Option<&str>, scene: &Scene<'_>) -> Result
     let wanted: Vec<&Hold> = match subject {
         Some(subject) => {
             let policy = policy(Some(what), scene)?;
-            let is_theirs = |hold: &&Hold| hold.policy == policy.name && hold.held == Held::Subject(subject.to_owned());
+            let held = spelled(policy, subject, scene).await;
+            let is_theirs = |hold: &&Hold| hold.policy == policy.name && hold.held == held;
             active.iter().filter(is_theirs).collect()
         }
         None => {
@@ -143,6 +145,12 @@ async fn release(what: &str, subject: Option<&str>, scene: &Scene<'_>) -> Result
             went_wrong.map_or(Ok(Exit::Done), Err)
         }
     }
+}
+
+/// The person as holds know them. A hold can be released without the database: by the key as it was typed, then.
+async fn spelled(policy: &PrivacyPolicy, subject: &str, scene: &Scene<'_>) -> Held {
+    let typed = Held::Subject(subject.to_owned());
+    hold::canonical(&scene.config, policy, typed.clone()).await.unwrap_or(typed)
 }
 
 async fn one(state: &State, hold: &Hold, now: Timestamp, scene: &Scene<'_>) -> Result<(), CliError> {

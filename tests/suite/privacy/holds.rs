@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 
+use super::people::{self, Key};
 use super::scene::{Kind, Scene, notes, rule};
 use crate::support::{eventually, patient};
 
@@ -82,4 +83,43 @@ fn a_hold_that_is_put_while_rows_go_keeps_those_that_are_still_there(
     assert!(applying.wait().unwrap().success());
     assert_eq!(scene.count("note WHERE who = 'p6' AND id % 3 = 0"), held);
     assert_eq!(scene.count("note WHERE who <> 'p6' AND id % 3 = 0"), 0);
+}
+
+#[rstest]
+fn ledger_and_log_know_a_person_by_one_name_however_they_are_typed(
+    #[values(Kind::Postgres, Kind::Sqlite)] kind: Kind,
+    #[values(Key::Uuid, Key::Integer)] key: Key,
+) {
+    let scene = people::school(kind, key);
+    scene.policy(&people::policy(key));
+    let id = key.of(3);
+    let typed = if key == Key::Uuid { format!("{{{}}}", id.to_uppercase()) } else { format!(" 0{id}") };
+    scene.privacy(&["hold", "add", "school", "--subject", &typed, "--reason", "case 7"]).succeeds();
+    people::erase(&scene, &id).exits(3);
+    scene.privacy(&["hold", "release", "school", "--subject", &typed]).succeeds();
+    let hmac = |kind: &str, of: &[&str]| {
+        let lines = scene.logged(kind);
+        of.iter().fold(&lines[0]["detail"], |value, key| &value[key]).as_str().unwrap().to_owned()
+    };
+    let known = hmac("erasure_completed", &["subject_hmac"]);
+    for kind in ["hold_added", "hold_released"] {
+        assert_eq!(hmac(kind, &["held", "subject_hmac"]), known, "{kind}");
+    }
+    assert_eq!(
+        (hmac("erasure_requested", &["subject_hmac"]), hmac("erasure_deferred", &["subject_hmac"])),
+        (known.clone(), known)
+    );
+}
+
+#[test]
+fn looking_leaves_no_key_behind() {
+    let scene = people::school(Kind::Sqlite, Key::Integer);
+    scene.policy(&people::policy(Key::Integer));
+    scene.privacy(&["plan", "school"]).succeeds();
+    scene.privacy(&["coverage", "school"]).exits(5);
+    scene.privacy(&["apply", "school", "--dry-run"]).succeeds();
+    let keys = scene.sandbox.state().join("keys");
+    assert!(!keys.exists(), "looking writes nothing");
+    scene.privacy(&["hold", "add", "school", "--subject", "1", "--reason", "case 7"]).succeeds();
+    assert!(keys.join("privacy.school.key").exists());
 }
