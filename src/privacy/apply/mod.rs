@@ -3,6 +3,7 @@
 mod pace;
 mod rule;
 mod throttle;
+mod walk;
 mod window;
 
 use std::path::Path;

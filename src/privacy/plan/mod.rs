@@ -1,97 +1,28 @@
 //! The plan: what applying a policy would do now. Nothing is written.
 
+mod caps;
 mod forecast;
 mod measure;
 mod order;
 mod person;
 mod resolve;
+mod shown;
+mod statement;
 mod walk;
-
-use jiff::Timestamp;
-use serde::Serialize;
 
 pub use forecast::Forecast;
 pub use measure::left;
 pub use order::order;
 pub use resolve::{Guard, Resolved, Setting};
+pub use shown::{Meaning, Plan, RulePlan};
 pub use walk::Walk;
 
-use super::dialect::{Dialect, Unfit};
+use super::dialect::Unfit;
 use super::fragment::Fragment;
 use super::ground::{Ground, GroundError};
 use crate::config::{Action, Rule};
 use crate::database::schema::Relation;
-use crate::state::{Disposition, DispositionState, Hold};
-
-/// What applying a policy would do.
-#[derive(Debug, Clone, Serialize)]
-pub struct Plan {
-    /// The policy's name.
-    pub policy: String,
-    /// Its hash.
-    pub hash: String,
-    /// Where.
-    pub database: String,
-    /// When it was made.
-    pub at: Timestamp,
-    /// The rules, in the order in which they would be applied.
-    pub rules: Vec<RulePlan>,
-    /// What concerns all of it.
-    pub warnings: Vec<String>,
-}
-
-/// What applying a rule would do.
-#[derive(Debug, Clone, Serialize)]
-pub struct RulePlan {
-    /// Its name.
-    pub name: String,
-    /// Its table.
-    pub table: String,
-    /// What becomes of the rows: `delete`, `set ip, user_agent`.
-    pub action: String,
-    /// Why.
-    pub reason: Option<String>,
-    /// What it means in figures; `None`: it cannot be applied, see `problems`.
-    pub meaning: Option<Meaning>,
-    /// Why it cannot be applied.
-    pub problems: Vec<String>,
-    /// Which cap it would go beyond.
-    pub beyond: Option<String>,
-    /// What the operator should know.
-    pub warnings: Vec<String>,
-}
-
-/// A rule in figures.
-#[derive(Debug, Clone, Serialize)]
-pub struct Meaning {
-    /// Rows older than this.
-    pub cutoff: Timestamp,
-    /// One batch of it, with the values in their places.
-    pub sql: String,
-    /// Rows that match and that nothing keeps.
-    pub rows: u64,
-    /// Rows of the table, as far as the server knows.
-    pub table_rows: u64,
-    /// The rule's rows as a share of the table's.
-    pub share: f64,
-    /// The age column of the oldest of them, as the server writes it.
-    pub oldest: Option<String>,
-    /// Rows that match, but have children that keep them.
-    pub kept_for_children: u64,
-    /// Rows that match, but are held.
-    pub held: u64,
-    /// Rows whose age is NULL: they are kept for ever.
-    pub without_age: u64,
-    /// How the rows are walked through: `primary key (id)`.
-    pub walk: String,
-    /// The index that serves it; `None`: all rows are read.
-    pub index: Option<String>,
-    /// A few of the rows, masked.
-    pub sample: Vec<Vec<(String, String)>>,
-    /// What is to be expected.
-    #[serde(flatten)]
-    pub forecast: Forecast,
-}
+use crate::state::{Disposition, Hold};
 
 /// A rule that can be applied.
 #[derive(Debug, Clone)]
@@ -202,7 +133,7 @@ pub async fn rule<'a>(
         Err(Trouble::Ground(error)) => return Err(error),
     };
     shown.warnings.clone_from(&ready.resolved.warnings);
-    shown.beyond = beyond(&ready.meaning, setting, rule, known.earlier);
+    shown.beyond = caps::beyond(&ready.meaning, setting, rule, known.earlier);
     shown.meaning = Some(ready.meaning.clone());
     Ok(Planned { shown, ready: Some(ready) })
 }
@@ -297,32 +228,6 @@ async fn ready<'a>(
     Ok(Ready { resolved, foreseen, walk, meaning })
 }
 
-/// Below so many rows of a table a large share of it says nothing.
-const SMALL: u64 = 1000;
-
-/// Which cap a rule goes beyond, in words.
-fn beyond(meaning: &Meaning, setting: &Setting<'_>, rule: &Rule, earlier: &[Disposition]) -> Option<String> {
-    let caps = &setting.policy.caps;
-    let rows = meaning.rows;
-    if rows > caps.max_rows {
-        return Some(format!("{rows} rows are more than `max_rows` ({})", caps.max_rows));
-    }
-    if meaning.table_rows >= SMALL && meaning.share > caps.max_fraction {
-        let (share, most) = (meaning.share * 100.0, caps.max_fraction * 100.0);
-        return Some(format!("{share:.1} % of `{}` are more than `max_fraction` ({most:.0} %)", rule.table));
-    }
-    let done = |one: &&Disposition| one.rule == rule.name && one.state == DispositionState::Completed;
-    let last = earlier.iter().find(done)?;
-    #[allow(clippy::cast_precision_loss, reason = "a factor for people")]
-    let growth = rows as f64 / last.done.max(1) as f64;
-    (rows >= SMALL && last.done > 0 && growth > caps.max_growth).then(|| {
-        format!(
-            "{rows} rows are {growth:.1} times the {} of the last run, more than `max_growth` ({})",
-            last.done, caps.max_growth
-        )
-    })
-}
-
 /// An action in few words.
 pub fn action(action: &Action) -> String {
     match action {
@@ -330,53 +235,5 @@ pub fn action(action: &Action) -> String {
         Action::Set(changes) => format!("set {}", changes.keys().cloned().collect::<Vec<_>>().join(", ")),
         Action::Archive { store, .. } => format!("archive to {store}, then delete"),
         Action::DropPartition => "drop partition".to_owned(),
-    }
-}
-
-impl Resolved<'_> {
-    /// Which rows are taken in hand: they match, are not done yet, are not held, and no children keep them.
-    pub fn wanted(&self, held: Option<&Fragment>, has_children: impl Fn(&Guard) -> Fragment) -> Fragment {
-        let mut wanted = self.candidates(held);
-        for guard in &self.guards {
-            wanted.push(" AND NOT ").append(has_children(guard));
-        }
-        wanted
-    }
-
-    /// The same, whether children keep them or not.
-    pub fn candidates(&self, held: Option<&Fragment>) -> Fragment {
-        let mut wanted = self.matches.clone();
-        if let Some(undone) = &self.undone {
-            wanted.push(" AND ").append(undone.clone());
-        }
-        if let Some(held) = held {
-            // Where a hold's condition is NULL it does not hold the row.
-            wanted.push(" AND NOT coalesce(").append(held.clone()).push(", false)");
-        }
-        wanted
-    }
-
-    /// The statement for one batch: the rows within a window.
-    pub fn batch(&self, dialect: &dyn Dialect, window: &Fragment, held: Option<&Fragment>) -> Fragment {
-        let table = dialect.table(&self.table.relation);
-        let mut statement = match self.assignments.as_slice() {
-            [] => Fragment::text(format!("DELETE FROM {table}")),
-            assignments => {
-                let mut statement = Fragment::text(format!("UPDATE {table} SET "));
-                let set = assignments.iter().map(|one| {
-                    let mut set = Fragment::text(format!("{} = ", dialect.name(&one.column)));
-                    set.append(one.value.clone());
-                    set
-                });
-                statement.append(Fragment::join(set, ", "));
-                statement
-            }
-        };
-        statement
-            .push("\nWHERE ")
-            .append(window.clone())
-            .push("\n  AND ")
-            .append(self.wanted(held, |guard| guard.has_children.clone()));
-        statement
     }
 }
