@@ -1,7 +1,8 @@
 //! An erasure applied again, to a copy that was made before it. The ledger stays as it is.
 
-use super::erasing::{End, random, search, still_found};
+use super::erasing::{End, search, still_found};
 use super::person::{self, Person};
+use super::receive::random;
 use super::steps::steps;
 use super::{Erasing, check};
 use crate::privacy::ground::Ground;

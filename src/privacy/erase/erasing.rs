@@ -2,18 +2,16 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::carry::{self, Carried};
 use super::certificate::Certificate;
 use super::held::held;
 use super::person::{self, Person};
+use super::receive::random;
 use super::steps::{Step, slow, steps};
-use super::{Erasing, Found, Sight, check, remains};
-use crate::config::{Subject, Tombstone};
-use crate::database::schema::{Column, Family};
+use super::{Asked, Erasing, Found, Sight, check, remains};
+use crate::database::schema::Relation;
 use crate::fault::chain;
-use crate::privacy::fragment::{Fragment, Scalar};
 use crate::privacy::ground::Ground;
 use crate::privacy::hold::Holding;
 use crate::privacy::plan::Setting;
@@ -61,15 +59,33 @@ impl Erasing<'_> {
     ) -> Result<Erasure, Failure> {
         // What cannot come to its end is not begun.
         self.look(session, person).await?;
+        let erasure = self.receive(session, person, Asked { reason, received: None }).await?;
+        let (erasure, emptied) = self.go_on(session, person, &erasure).await?;
+        tidy(session.ground.as_mut(), emptied).await;
+        Ok(erasure)
+    }
+
+    /// Goes on with an erasure that was written down. Gives what has become of it, and the tables of which rows are gone,
+    /// for [`tidy`].
+    pub async fn go_on(
+        &self,
+        session: &mut Session,
+        person: &Person,
+        erasure: &Erasure,
+    ) -> Result<(Erasure, Vec<Relation>), Failure> {
         let setting = session.seen.setting(self.policy, session.ground.as_ref());
         let subject = person::subject(&setting)?;
         let random = random(session.ground.as_mut(), subject).await?;
-        let erasure = self.request(&setting, subject, person, reason, random.clone()).await?;
         // One that was begun goes on with the tombstone that rows have already.
         let random = random.map(|new| erasure.tombstone.clone().unwrap_or(new));
         let steps = steps(&setting, subject, person, random.as_deref()).map_err(person::wrong)?;
+        let mut emptied = Vec::new();
         match self.carry_out(session.ground.as_mut(), &setting, person, &steps).await {
-            Ok(End::Done(references)) => self.complete(session.ground.as_mut(), &erasure, &steps, references).await?,
+            Ok(End::Done(references)) => {
+                let gone = steps.iter().zip(&references).filter(|(step, found)| step.goes() && found.rows > 0);
+                emptied.extend(gone.map(|(step, _)| step.table.relation.clone()));
+                self.complete(session.ground.as_mut(), erasure, &steps, references).await?;
+            }
             Ok(End::Held(holds)) => {
                 let note = format!("held by {}", holds.join(", "));
                 let detail = json!({"erasure": erasure.id, "subject_hmac": person.hmac, "holds": holds});
@@ -78,12 +94,12 @@ impl Erasing<'_> {
                 self.state.suspend_erasure(&erasure.id, ErasureState::Deferred, &note, &entry, now).await?;
             }
             Err(failure) => {
-                self.fail(&erasure, &failure.message).await?;
+                self.fail(erasure, &failure.message).await?;
                 let hint = failure.hint.unwrap_or_else(|| "ask for it again: it goes on where it stopped".to_owned());
                 return Err(Failure { hint: Some(hint), ..failure });
             }
         }
-        self.entry(&erasure.id).await
+        Ok((self.entry(&erasure.id).await?, emptied))
     }
 
     /// Goes on with the policy's open erasures whose people still stand in the database: found by hashing the declared
@@ -117,39 +133,6 @@ impl Erasing<'_> {
         let erasures = self.state.erasures(Some(&self.policy.name)).await?;
         let found = erasures.into_iter().find(|erasure| erasure.id == id);
         found.ok_or_else(|| Failure::new("the erasure's entry is gone from the ledger"))
-    }
-
-    async fn request(
-        &self,
-        setting: &Setting<'_>,
-        subject: &Subject,
-        person: &Person,
-        reason: Option<&str>,
-        tombstone: Option<String>,
-    ) -> Result<Erasure, Failure> {
-        let now = Timestamp::now();
-        let due = now.to_zoned(setting.policy.timezone.clone()).checked_add(subject.due_after);
-        let due = due.map_err(|error| Failure::new(format!("`due_after`: {error}")))?.timestamp();
-        let new = Erasure {
-            id: Uuid::now_v7().to_string(),
-            policy: self.policy.name.clone(),
-            database: self.policy.database.to_string(),
-            subject_hmac: person.hmac.clone(),
-            key_id: setting.key.id(),
-            version: 1,
-            reason: reason.map(str::to_owned),
-            requested_by: self.hand.who.to_owned(),
-            received: now,
-            due,
-            state: ErasureState::Pending,
-            note: None,
-            tombstone,
-            completed: None,
-            certificate: None,
-        };
-        let detail = json!({"erasure": new.id, "subject_hmac": person.hmac, "reason": reason, "due": due});
-        let entry = self.hand.entry(self.policy, LogKind::ErasureRequested, detail);
-        Ok(self.state.request_erasure(&new, &entry).await?)
     }
 
     pub(super) async fn carry_out(
@@ -196,12 +179,6 @@ impl Erasing<'_> {
                 Failure::new(message).hint("rows that came meanwhile, children, or a trigger: ask for it again")
             );
         }
-        for step in steps.iter().zip(&references).filter(|(step, found)| step.goes() && found.rows > 0) {
-            // Emptied write-ahead log, free pages: not worth failing for.
-            if let Err(error) = ground.tidy(&step.0.table.relation).await {
-                tracing::debug!(table = %step.0.table.relation, error = chain(&error), "not cleared up");
-            }
-        }
         let remains = remains::look(self.config, &self.policy.database, self.state, now).await?;
         let certificate = Certificate::new(self.policy, erasure, references, residual, remains, now);
         let value = serde_json::to_value(&certificate).map_err(|error| Failure::new(error.to_string()))?;
@@ -213,7 +190,8 @@ impl Erasing<'_> {
         Ok(self.state.complete_erasure(&erasure.id, &value, &entry, now).await?)
     }
 
-    async fn fail(&self, erasure: &Erasure, why: &str) -> Result<(), Failure> {
+    /// Writes down that an erasure did not come to its end, and why.
+    pub async fn fail(&self, erasure: &Erasure, why: &str) -> Result<(), Failure> {
         let detail = json!({"erasure": erasure.id, "subject_hmac": erasure.subject_hmac, "error": why});
         let entry = self.hand.entry(self.policy, LogKind::ErasureFailed, detail);
         Ok(self.state.suspend_erasure(&erasure.id, ErasureState::Failed, why, &entry, Timestamp::now()).await?)
@@ -244,23 +222,11 @@ pub(super) enum End {
     Held(Vec<String>),
 }
 
-/// A new random tombstone, where the policy wants one.
-pub(super) async fn random(ground: &mut dyn Ground, subject: &Subject) -> Result<Option<String>, Failure> {
-    if subject.tombstone != Tombstone::Random {
-        return Ok(None);
+/// Clears up tables of which people's rows are gone: free pages, an emptied write-ahead log. Not worth failing for.
+pub async fn tidy(ground: &mut dyn Ground, emptied: impl IntoIterator<Item = Relation>) {
+    for table in emptied {
+        if let Err(error) = ground.tidy(&table).await {
+            tracing::debug!(%table, error = chain(&error), "not cleared up");
+        }
     }
-    let dialect = ground.dialect();
-    let text = Column {
-        name: "tombstone".to_owned(),
-        type_name: "text".to_owned(),
-        family: Family::Text,
-        max_chars: None,
-        not_null: true,
-        generated: false,
-        is_in_order: None,
-    };
-    let mut question = Fragment::text("SELECT ");
-    question.append(dialect.read(dialect.random(&text).map_err(person::wrong)?));
-    let rows = ground.ask(&question.finish(dialect.placeholder())).await?;
-    Ok(rows.first().and_then(|row| row.first()).and_then(Scalar::shown))
 }

@@ -10,13 +10,17 @@ mod check;
 mod erasing;
 mod held;
 mod person;
+mod receive;
 mod remains;
 mod steps;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 pub use certificate::{Certificate, text as certificate_text};
+pub use erasing::tidy;
 pub use person::{Person, subject};
+pub use receive::due;
 pub use remains::{BackupsLeft, Remains};
 pub use steps::{Step, by, steps};
 
@@ -36,6 +40,15 @@ pub struct Erasing<'a> {
     pub state: &'a State,
     /// On whose behalf.
     pub hand: &'a Hand<'a>,
+}
+
+/// A request as it was received.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Why.
+    pub reason: Option<&'a str>,
+    /// When; `None`: now.
+    pub received: Option<Timestamp>,
 }
 
 /// What an erasure would do.

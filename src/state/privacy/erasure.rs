@@ -85,7 +85,12 @@ impl Erasure {
 impl State {
     /// Records that a person is to be erased, and logs it: before the first row goes. If that person's erasure is open
     /// already, it is the one that comes back: no other is recorded.
-    pub async fn request_erasure(&self, new: &Erasure, entry: &LogEntry) -> Result<Erasure, StateError> {
+    pub async fn request_erasure(
+        &self,
+        new: &Erasure,
+        entry: &LogEntry,
+        now: Timestamp,
+    ) -> Result<Erasure, StateError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
         let open =
             sqlx::query("SELECT * FROM erasures WHERE policy = ?1 AND subject_hmac = ?2 AND state <> 'completed'")
@@ -114,7 +119,7 @@ impl State {
         .execute(&mut *tx)
         .await
         .map_err(|e| self.error(e))?;
-        append(&mut tx, entry, new.received).await.map_err(|e| self.error(e))?;
+        append(&mut tx, entry, now).await.map_err(|e| self.error(e))?;
         tx.commit().await.map_err(|e| self.error(e))?;
         Ok(new.clone())
     }
