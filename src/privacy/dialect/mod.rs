@@ -36,6 +36,10 @@ pub trait Dialect: Send + Sync {
     /// A value as people are shown it in a statement.
     fn literal(&self) -> fn(&Scalar, &str) -> String;
 
+    /// What at the end of a subquery makes the server answer it row by row, rather than join all of the table with the few
+    /// rows of a window.
+    fn row_by_row(&self) -> &'static str;
+
     /// Whether a table can be walked through page by page.
     fn has_pages(&self) -> bool;
 

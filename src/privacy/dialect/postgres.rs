@@ -43,6 +43,11 @@ impl Dialect for PostgresDialect {
         }
     }
 
+    /// A subquery with an offset is not turned into a join.
+    fn row_by_row(&self) -> &'static str {
+        " OFFSET 0"
+    }
+
     fn has_pages(&self) -> bool {
         true
     }

@@ -90,7 +90,7 @@ fn step<'a>(
         SubjectRow::Delete => {
             // Children that came meanwhile keep the row, rather than going with it unseen.
             for key in setting.schema.inbound(&table.relation) {
-                guards.push(" AND NOT ").append(setting.has_children(table, key, &[]));
+                guards.push(" AND NOT ").append(setting.has_children_each(table, key));
             }
             Vec::new()
         }

@@ -59,6 +59,8 @@ pub struct Guard {
     pub key: ForeignKey,
     /// Whether a row has such children.
     pub has_children: Fragment,
+    /// The same, asked row by row where an index on the children answers that.
+    pub has_children_each: Fragment,
     /// Whether a rule or reference speaks of the children.
     pub is_covered: bool,
 }
@@ -175,7 +177,12 @@ impl<'a> Setting<'a> {
             if key.on_delete == OnDelete::Unset && is_covered {
                 continue;
             }
-            guards.push(Guard { has_children: self.has_children(table, key, &[]), key: key.clone(), is_covered });
+            guards.push(Guard {
+                has_children: self.has_children(table, key, &[]),
+                has_children_each: self.has_children_each(table, key),
+                key: key.clone(),
+                is_covered,
+            });
         }
         guards
     }
@@ -190,6 +197,18 @@ impl<'a> Setting<'a> {
 
     /// Whether a row has children through a foreign key, but for those that `gone` says will be gone by then.
     pub fn has_children(&self, table: &Table, key: &ForeignKey, gone: &[Fragment]) -> Fragment {
+        self.children(table, key, gone, "")
+    }
+
+    /// The same for few rows of a large table: where an index finds their children, no other children are looked at.
+    pub fn has_children_each(&self, table: &Table, key: &ForeignKey) -> Fragment {
+        let children = self.schema.tables.iter().find(|table| table.relation == key.child);
+        let first = key.child_columns.first();
+        let is_indexed = children.zip(first).is_some_and(|(children, first)| children.index_on(first).is_some());
+        self.children(table, key, &[], if is_indexed { self.dialect.row_by_row() } else { "" })
+    }
+
+    fn children(&self, table: &Table, key: &ForeignKey, gone: &[Fragment], how: &str) -> Fragment {
         let own = self.dialect.table(&table.relation);
         let of = |holder: &str, column: &str| format!("{holder}.{}", self.dialect.name(column));
         // Without another name the child's conditions find its columns by their bare names and by the table's.
@@ -211,7 +230,7 @@ impl<'a> Setting<'a> {
         for condition in gone {
             exists.push(" AND ").append(condition.clone().enclosed()).push(" IS NOT TRUE");
         }
-        exists.push(")");
+        exists.push(format!("{how})"));
         exists
     }
 

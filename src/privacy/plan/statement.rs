@@ -47,7 +47,7 @@ impl Resolved<'_> {
             .push("\nWHERE ")
             .append(window.clone())
             .push("\n  AND ")
-            .append(self.wanted(held, |guard| guard.has_children.clone()));
+            .append(self.wanted(held, |guard| guard.has_children_each.clone()));
         statement
     }
 }

@@ -50,7 +50,7 @@ impl Anchored {
                     let key = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
                     (key, fs::read(path).unwrap())
                 };
-                let mut all: Vec<_> = files(&root.join("_caretaker")).into_iter().map(read).collect();
+                let mut all: Vec<_> = files(&root.join("_caretaker/log")).into_iter().map(read).collect();
                 all.sort();
                 all
             }
@@ -204,12 +204,12 @@ fn what_was_restored_and_pruned_stands_in_the_log() {
     let log = sandbox.caretaker(&["privacy", "log", "--format", "json"]).succeeds().stdout;
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["backups_pruned", "backup_restored"]);
+    assert_eq!(kinds, ["backups_pruned", "restore_started", "backup_restored"]);
     let id = first.file_name().unwrap().to_str().unwrap();
     assert_eq!((&lines[0]["detail"]["removed"], &lines[0]["detail"]["backups"][0]), (&1.into(), &id.into()));
     assert_eq!(lines[0]["detail"]["job"], "backup.nightly");
-    assert_eq!((&lines[1]["database"], &lines[1]["detail"]["same"]), (&"notes".into(), &true.into()));
-    assert!(lines[1]["detail"]["into"].as_str().unwrap().contains("new.db"), "{log}");
+    assert_eq!((&lines[2]["database"], &lines[2]["detail"]["same"]), (&"notes".into(), &true.into()));
+    assert!(lines[2]["detail"]["into"].as_str().unwrap().contains("new.db"), "{log}");
     assert_eq!(files(&sandbox.store().join("_caretaker/log")).len(), 4);
-    sandbox.caretaker(&["privacy", "verify-log"]).succeeds().says("2 lines");
+    sandbox.caretaker(&["privacy", "verify-log"]).succeeds().says("3 lines");
 }

@@ -41,6 +41,11 @@ impl Dialect for SqliteDialect {
         }
     }
 
+    /// It never does anything else.
+    fn row_by_row(&self) -> &'static str {
+        ""
+    }
+
     fn has_pages(&self) -> bool {
         false
     }
