@@ -68,6 +68,7 @@ CREATE TABLE dispositions (
     id          TEXT PRIMARY KEY NOT NULL,
     policy      TEXT NOT NULL,
     policy_hash TEXT NOT NULL,
+    database    TEXT,
     rule        TEXT NOT NULL,
     run_id      TEXT NOT NULL,
     -- Rows older than this.
@@ -82,7 +83,9 @@ CREATE TABLE dispositions (
     -- Up to where, as JSON; only the rule's executor reads it.
     cursor      TEXT,
     started_ms  INTEGER NOT NULL,
-    finished_ms INTEGER
+    finished_ms INTEGER,
+    -- When it was found that no backup holds the rows any more.
+    copies_gone_ms INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX dispositions_by_rule ON dispositions (policy, rule, started_ms);
 
@@ -110,8 +113,18 @@ CREATE TABLE erasures (
     completed_ms INTEGER,
     -- What was done and found afterwards, as JSON.
     certificate  TEXT,
+    -- When it was found that no backup holds the person any more.
+    copies_gone_ms INTEGER,
     CHECK ((state = 'completed') = (completed_ms IS NOT NULL)),
     CHECK (state <> 'completed' OR tombstone IS NULL)
+) WITHOUT ROWID;
+-- What an erasure has done so far, place by place: what a run did that was cut off counts as well.
+CREATE TABLE erasure_rows (
+    erasure     TEXT NOT NULL REFERENCES erasures (id),
+    -- `sessions by user_id`
+    place       TEXT NOT NULL,
+    rows        INTEGER NOT NULL,
+    PRIMARY KEY (erasure, place)
 ) WITHOUT ROWID;
 CREATE INDEX erasures_by_subject ON erasures (policy, subject_hmac);
 -- A person's erasure is under way once.

@@ -10,6 +10,7 @@ mod destination;
 mod fanout;
 mod heal;
 mod job;
+mod last_copy;
 mod layout;
 mod postgres;
 mod prune;
@@ -20,6 +21,7 @@ mod take;
 
 pub use catalogue::{copies_to_read, pin, unpin};
 pub use job::{Job, manual_job, manual_lease};
+pub use last_copy::{amend, holds};
 pub use layout::{MANIFEST, folder, object_key};
 pub use prune::{PruneError, PrunePlan, apply_prune, candidate, plan_prune};
 pub use remains::{settle_held, settle_lease};

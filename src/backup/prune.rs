@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::job::manual_lease;
 use super::retention::{self, Candidate, Standing};
-use super::{destination, remains};
+use super::{destination, last_copy, remains};
 use crate::archive::BackupId;
 use crate::archive::manifest::Purpose;
 use crate::config::{BackupJob, Config, DatabaseName, JobKind, JobName, StoreName};
@@ -165,6 +165,8 @@ pub async fn apply_prune(
     if !gone.is_empty() || !errors.is_empty() {
         log(plan, &gone, &errors, state, who).await?;
     }
+    // With the last backup that held it, what was disposed of is really gone.
+    last_copy::amend(state, who).await?;
     Ok((gone.len(), errors))
 }
 

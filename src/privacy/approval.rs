@@ -33,13 +33,13 @@ impl Hand<'_> {
     }
 }
 
-/// Whether this form of the policy may be applied. The first one that a person applies is approved by that; from then on
+/// Whether this form of the policy may be applied; one that has changed is written down in any case. The first one that a person applies is approved by that; from then on
 /// every other form must be approved by its hash.
 pub async fn check(policy: &PrivacyPolicy, state: &State, hand: &Hand<'_>) -> Result<(), Failure> {
-    if !policy.approval {
-        return Ok(());
-    }
     let (name, hash, now) = (&policy.name, policy::hash(policy), Timestamp::now());
+    if !policy.approval {
+        return changed(policy, &hash, state, hand).await;
+    }
     let approval = state.approval(name).await?;
     if approval.as_ref().is_some_and(|approval| approval.hash == hash) {
         return Ok(());
@@ -62,4 +62,15 @@ pub async fn check(policy: &PrivacyPolicy, state: &State, hand: &Hand<'_>) -> Re
             &hash[..12]
         ))
     })
+}
+
+/// Writes down that a policy has another form than the one that was carried out last, where nobody has to approve it.
+async fn changed(policy: &PrivacyPolicy, hash: &str, state: &State, hand: &Hand<'_>) -> Result<(), Failure> {
+    let records = state.log_records(0, Some(&policy.name)).await?;
+    let last = records.iter().rev().find_map(|record| record.detail["policy_hash"].as_str());
+    if let Some(last) = last.filter(|last| *last != hash) {
+        let detail = json!({"policy_hash": hash, "before": last, "by": "approval is not required"});
+        state.log(&hand.entry(policy, LogKind::PolicyChanged, detail), Timestamp::now()).await?;
+    }
+    Ok(())
 }

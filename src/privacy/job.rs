@@ -4,22 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::apply::{Application, RuleApplied, apply};
 use super::approval::Hand;
-use super::erase::Erasing;
+use super::certificate::Applied;
+use super::erase::{Erasing, remains};
 use super::ground::Purpose;
-use super::plan::{self, Plan};
+use super::plan::{self, Plan, RulePlan};
 use super::replay::escrow;
 use super::session::Session;
 use super::{approval, policy, precondition};
-use crate::anchor;
 use crate::config::{Config, DatabaseKind, JobKind, PrivacyPolicy};
 use crate::database::Servers;
 use crate::database::schema::Schema;
 use crate::run::{self, Failure, Limits, Outcome, PlanView, Refusal, RunContext, who};
-use crate::state::{Cause, ErasureState, State};
+use crate::state::{Cause, ErasureState, LogKind, State};
+use crate::{anchor, backup};
 
 /// How long one transaction should take by default. SQLite has one writer: while one works, all others wait.
 const TARGET: Duration = Duration::from_millis(300);
@@ -119,6 +121,10 @@ impl run::Job for Job {
 
     async fn run(&self, context: &RunContext) -> Result<Outcome, Failure> {
         let done = self.work(context).await;
+        // What a run before has left in backups may be gone from them by now.
+        if let Err(failure) = backup::amend(&context.state, &by(context)).await {
+            tracing::warn!(error = failure.message, "not looked at whether backups still hold what was disposed of");
+        }
         // Whatever has come of it stands in the log. A store that is missed is told next time, as all are after a stop.
         if !context.cancel.is_cancelled()
             && let Err(error) = context.progress.beat_during(anchor::write(&self.config, &context.state)).await
@@ -132,11 +138,15 @@ impl run::Job for Job {
 impl Job {
     async fn work(&self, context: &RunContext) -> Result<Outcome, Failure> {
         let hash = policy::hash(&self.settings);
-        let is_person = context.cause == Cause::Manual;
-        let who = if is_person { who() } else { "daemon".to_owned() };
+        let (is_person, who) = (context.cause == Cause::Manual, by(context));
         let hand = Hand { who: &who, is_person, run_id: Some(&context.run_id) };
         approval::check(&self.settings, &context.state, &hand).await?;
-        precondition::backups(&self.settings, &context.state).await?;
+        let began = Timestamp::now();
+        if let Err(failure) = precondition::backups(&self.settings, &context.state).await {
+            let entry = hand.entry(&self.settings, LogKind::Refused, json!({"why": failure.message}));
+            context.state.log(&entry, Timestamp::now()).await?;
+            return Err(failure);
+        }
         context.progress.phase("apply");
         let mut session = Session::open(&self.config, &self.servers, &self.settings, Purpose::Work).await?;
         // What is made with the key can be told again only with it. A store that is missed is asked again next time.
@@ -154,6 +164,7 @@ impl Job {
             target: self.target(),
         };
         let done = apply(&application, &mut session.ground, &earlier).await?;
+        self.record(&application, began, &done).await?;
         let (_, of_order) = plan::in_order(&setting);
         let mut warnings: Vec<String> = session.seen.warnings.iter().cloned().chain(of_order).collect();
         warnings.extend(of_erasures);
@@ -171,6 +182,36 @@ impl Job {
         });
         outcome(&rules, summary)
     }
+}
+
+impl Job {
+    /// Writes down what came of the rules, and what honestly remains elsewhere: what the certificate says.
+    async fn record(
+        &self,
+        application: &Application<'_>,
+        began: Timestamp,
+        done: &[(RuleApplied, RulePlan)],
+    ) -> Result<(), Failure> {
+        let (policy, state, now) = (&self.settings, &application.context.state, Timestamp::now());
+        if policy.rules.is_empty() {
+            return Ok(());
+        }
+        let mut applied = Applied::new(policy, application.hash, began, done, state).await?;
+        if applied.rows() > 0 {
+            let remains = remains(&self.config, &policy.database, state, now).await?;
+            let ids: Vec<&str> = applied.rules.iter().filter_map(|rule| rule.disposition.as_deref()).collect();
+            remains.settle(state, &ids, now).await?;
+            applied.remains = Some(remains);
+        }
+        let detail = serde_json::to_value(&applied).map_err(|error| Failure::new(error.to_string()))?;
+        state.log(&application.entry(LogKind::PolicyApplied, detail), now).await?;
+        Ok(())
+    }
+}
+
+/// Who has a run done.
+fn by(context: &RunContext) -> String {
+    if context.cause == Cause::Manual { who() } else { "daemon".to_owned() }
 }
 
 /// How many columns that stand in the warning.

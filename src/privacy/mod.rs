@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod approval;
+pub mod certificate;
 mod change;
 pub mod coverage;
 pub mod dialect;

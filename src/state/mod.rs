@@ -25,8 +25,8 @@ pub use checks::{CheckKey, LastCheck, Observation, Status};
 pub use error::StateError;
 pub use open::State;
 pub use privacy::{
-    Anchor, Approval, Disposition, DispositionState, Erasure, ErasureState, Flaw, Held, Hold, LogEntry, LogHead,
-    LogKind, LogRecord, LogReport, NewDisposition, Progressed, verify as verify_log,
+    Anchor, Approval, Disposed, Disposition, DispositionState, Erasure, ErasureState, Flaw, Held, Hold, LogEntry,
+    LogHead, LogKind, LogRecord, LogReport, NewDisposition, Progressed, verify as verify_log,
 };
 pub use reloads::ReloadAnswer;
 pub use runs::{Cause, NewRun, Run, RunEnd, RunFilter, RunState};

@@ -5,6 +5,7 @@ mod anchors;
 mod apply;
 mod approval;
 mod blocked;
+mod certificate;
 mod conditions;
 mod coverage;
 mod erasure;

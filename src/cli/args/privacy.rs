@@ -80,6 +80,22 @@ pub(in crate::cli) enum PrivacyCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Print the certificate of a run or of an erasure: what was done, what was held, what remains, and which lines of the log
+    /// say so. Exit code 5 if the log does not verify
+    Certificate {
+        /// A run's id or an erasure's, or enough of one end of it; `latest`: the policy's last run that did something
+        #[arg(value_name = "RUN|ERASURE|latest")]
+        of: String,
+        /// Whose last run; may be left out where there is only one policy
+        #[arg(long, value_name = "POLICY")]
+        policy: Option<String>,
+        /// As a page that can be printed
+        #[arg(long)]
+        html: bool,
+        /// Into this file, which must not exist; default: standard output
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Look which columns the policy does not classify, and what columns' values look like. Exit code 5 if a column has no
     /// class, an entry has no column, or what is public looks personal. Values are never printed
     Coverage {

@@ -3,14 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::Value;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::backup;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::job;
 use crate::cli::output::bytes;
 use crate::cli::scene::Scene;
-use crate::run::{Job, execute};
+use crate::config::DatabaseName;
+use crate::run::{Job, execute, host, who};
+use crate::state::{LogEntry, LogKind, State};
 use crate::units::counted;
 
 pub(super) async fn now(
@@ -25,6 +28,10 @@ pub(super) async fn now(
         return job::planned(&job, scene).await;
     }
     let state = scene.state().await?;
+    if let Some(dir) = output {
+        fetched(&database, dir, &state).await?;
+        scene.anchor(&state).await;
+    }
     let name = job.name();
     let job = Arc::new(job);
     let report = job::supervised(scene, &name, |request, cancel| {
@@ -37,6 +44,21 @@ pub(super) async fn now(
         scene.output.line(format!("written to {}", dir.join(backup::folder(database.as_str(), id)).display()));
     }
     job::told(&name, report, scene)
+}
+
+/// What leaves is written down before it does: nobody prunes a copy in a folder of somebody's, and no erasure reaches it.
+async fn fetched(database: &DatabaseName, dir: &Path, state: &State) -> Result<(), CliError> {
+    let entry = LogEntry {
+        kind: LogKind::BackupFetched,
+        policy: None,
+        database: Some(database.to_string()),
+        run_id: None,
+        who: who(),
+        host: host(),
+        detail: json!({"into": dir}),
+    };
+    state.log(&entry, Timestamp::now()).await?;
+    Ok(())
 }
 
 /// `20261120T020000Z-3f9c1a: 1.2 GiB in 34 tables, 410 MiB stored in local, offsite`

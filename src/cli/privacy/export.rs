@@ -47,7 +47,7 @@ pub(super) async fn run(name: &str, subject: &str, output: Option<&Path>, scene:
 }
 
 /// Writes a file that only its owner may read, whole or not at all, and never over another.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn write(path: &Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Such files are for their owner alone.
     let made = tempfile::NamedTempFile::new_in(folder)?;

@@ -2,6 +2,7 @@
 
 mod apply;
 mod approve;
+mod certificate;
 mod coverage;
 mod erase;
 mod erasures;
@@ -39,6 +40,9 @@ pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<E
         PrivacyCommand::Replay { database, into, identity, yes } => {
             replay::run(database, into, identity.as_deref(), *yes, scene).await
         }
+        PrivacyCommand::Certificate { of, policy, html, output } => {
+            certificate::run(of, policy.as_deref(), *html, output.as_deref(), scene).await
+        }
         PrivacyCommand::Coverage { policy, sample } => coverage::run(policy.as_deref(), *sample, scene).await,
         PrivacyCommand::Hold(command) => hold::run(command, scene).await,
         PrivacyCommand::Log { policy, from } => log::show(policy.as_deref(), *from, scene).await,
@@ -48,6 +52,7 @@ pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<E
     let looks = matches!(
         command,
         PrivacyCommand::Plan { .. }
+            | PrivacyCommand::Certificate { .. }
             | PrivacyCommand::Coverage { .. }
             | PrivacyCommand::Erase { dry_run: true, .. }
             | PrivacyCommand::Erasures { .. }

@@ -1,6 +1,7 @@
 //! Applying a policy: rule by rule, each in windows that take about so long, each window one transaction.
 
 mod pace;
+mod residual;
 mod rule;
 mod throttle;
 mod walk;
@@ -12,6 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::json;
+
+pub use residual::{HeldBy, Residual};
 
 use super::approval::Hand;
 use super::ground::{Ground, GroundError};
@@ -37,6 +40,10 @@ pub struct RuleApplied {
     pub longest_ms: u64,
     /// Rows that match all the same: those that came while it worked, or that a trigger or rule of the server kept.
     pub left: u64,
+    /// The disposition's id; `None`: it was not begun.
+    pub disposition: Option<String>,
+    /// What still matches, and why; `None`: it did not come to its end.
+    pub residual: Option<Residual>,
     /// Why it came to no end.
     pub error: Option<String>,
     /// What the person can do.
@@ -133,6 +140,8 @@ impl RuleApplied {
             busy_ms: 0,
             longest_ms: 0,
             left: 0,
+            disposition: None,
+            residual: None,
             error: None,
             hint: None,
             refused: false,

@@ -4,12 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::residual::{self, Residual};
 use super::walk::{End, walk};
 use super::window::Cursor;
 use super::{Application, RuleApplied};
 use crate::privacy::ground::Ground;
 use crate::privacy::hold::Holding;
-use crate::privacy::plan::{Ready, action, left};
+use crate::privacy::plan::{Ready, action};
 use crate::run::Failure;
 use crate::state::{DispositionState, LogKind, NewDisposition};
 
@@ -32,17 +33,21 @@ pub(super) async fn apply(
 ) -> Result<(), Failure> {
     let state = &application.context.state;
     let (id, left) = begin(application, ready).await?;
+    applied.disposition = Some(id.clone());
     let mut went = walk(application, ground, ready, &id, left, applied).await;
     if went.is_ok() {
         match left_over(application, ground, ready).await {
-            Ok(left) => applied.left = left,
+            Ok(found) => {
+                applied.left = found.left;
+                applied.residual = Some(found);
+            }
             Err(end) => went = Err(end),
         }
     }
     let mut detail = json!({
         "disposition": id, "rule": applied.rule, "table": applied.table, "rows": applied.rows,
         "batches": applied.batches, "longest_ms": applied.longest_ms, "left": applied.left, "cutoff": ready.meaning.cutoff,
-        "kept_for_children": ready.meaning.kept_for_children, "held": ready.meaning.held,
+        "kept_for_children": ready.meaning.kept_for_children, "held": ready.meaning.held, "residual": applied.residual,
     });
     let (end, kind) = match went {
         Ok(()) => (DispositionState::Completed, LogKind::DispositionCompleted),
@@ -75,12 +80,14 @@ pub(super) async fn apply(
     Ok(())
 }
 
-/// Looks for rows that should have been taken in hand.
-async fn left_over(application: &Application<'_>, ground: &mut Box<dyn Ground>, ready: &Ready<'_>) -> Result<u64, End> {
-    let setting = application.setting;
-    let holds = Holding::read(&application.context.state, &setting.policy.name).await?;
-    let held = setting.held(ready.resolved.table, &holds.active).0;
-    let looking = left(ground.as_mut(), &ready.resolved, held.as_ref());
+/// Looks for rows that still match.
+async fn left_over(
+    application: &Application<'_>,
+    ground: &mut Box<dyn Ground>,
+    ready: &Ready<'_>,
+) -> Result<Residual, End> {
+    let holds = Holding::read(&application.context.state, &application.setting.policy.name).await?;
+    let looking = residual::search(application, ground.as_mut(), ready, &holds.active);
     application.context.progress.beat_during(looking).await.map_err(End::Ground)
 }
 

@@ -20,7 +20,7 @@ impl Erasing<'_> {
         let random = random(ground, subject).await?;
         let steps = steps(setting, subject, person, random.as_deref()).map_err(person::wrong)?;
         check::all(ground, setting, subject, person, &steps).await?;
-        let done = match self.carry_out(ground, setting, person, &steps).await? {
+        let done = match self.carry_out(ground, setting, person, &steps, None).await? {
             End::Done(done) => done,
             End::Held(holds) => {
                 let message = format!("a person who was erased is held by {}", holds.join(", "));

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::steps::Step;
 use crate::privacy::fragment::Fragment;
 use crate::privacy::ground::{Gate, Ground, GroundError, Trouble};
+use crate::run::Failure;
+use crate::state::{State, StateError};
 
 /// Rows of one transaction: so few that nobody waits long for them.
 const ROWS: u64 = 1_000;
@@ -23,13 +25,31 @@ pub(super) enum Carried {
     HoldsChanged(u64),
 }
 
+/// Where it is written down how many rows are gone or changed.
+pub(super) struct Record<'a> {
+    pub(super) state: &'a State,
+    /// `None`: a copy is erased again, of which the ledger keeps no count.
+    pub(super) erasure: Option<&'a str>,
+    pub(super) place: String,
+}
+
+impl Record<'_> {
+    async fn add(&self, rows: u64) -> Result<(), StateError> {
+        match self.erasure {
+            Some(erasure) => self.state.advance_erasure(erasure, &self.place, rows).await,
+            None => Ok(()),
+        }
+    }
+}
+
 /// Carries a step out. `expected`: how many rows it was planned for.
 pub(super) async fn out(
     ground: &mut dyn Ground,
     step: &Step<'_>,
     expected: u64,
     gate: &dyn Gate,
-) -> Result<Carried, GroundError> {
+    record: &Record<'_>,
+) -> Result<Carried, Failure> {
     let (mut rows, mut patience, mut done) = (ROWS, PATIENCE, 0);
     loop {
         let statement = statement(ground, step, rows)?;
@@ -38,13 +58,15 @@ pub(super) async fn out(
             Ok(Some(changed)) => {
                 patience = PATIENCE;
                 done += changed;
+                record.add(changed).await?;
                 // A trigger that puts back what was there would keep this going for ever.
                 if done > expected.saturating_mul(2) + 10 * ROWS {
                     return Err(error(format!(
                         "rows of `{}` come back after they are {}",
                         step.table.relation,
                         step.action()
-                    )));
+                    ))
+                    .into());
                 }
             }
             Ok(None) => return Ok(Carried::HoldsChanged(done)),
@@ -53,7 +75,7 @@ pub(super) async fn out(
                 rows = (rows / 2).max(1);
                 tokio::time::sleep(Duration::from_millis(100) * (PATIENCE - patience)).await;
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
 }

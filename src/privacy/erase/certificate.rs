@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use super::Found;
 use super::remains::Remains;
@@ -32,7 +33,7 @@ pub struct Certificate {
     pub due: Timestamp,
     /// When it was done.
     pub completed: Timestamp,
-    /// What was done, with counts. After one that was cut off: by the run that came to the end.
+    /// What was done, with counts.
     pub references: Vec<Found>,
     /// What a search of all declared columns found afterwards.
     pub residual: Vec<Found>,
@@ -64,6 +65,11 @@ impl Certificate {
             remains,
         }
     }
+}
+
+/// What the log knows a certificate of the ledger by: SHA-256 of it as JSON, hexadecimal.
+pub fn sha256(certificate: &serde_json::Value) -> String {
+    hex::encode(Sha256::digest(certificate.to_string()))
 }
 
 /// A certificate from the ledger as people read it.

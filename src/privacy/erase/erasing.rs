@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::carry::{self, Carried};
+use super::carry::{self, Carried, Record};
 use super::certificate::Certificate;
 use super::held::held;
 use super::person::{self, Person};
@@ -80,7 +80,7 @@ impl Erasing<'_> {
         let random = random.map(|new| erasure.tombstone.clone().unwrap_or(new));
         let steps = steps(&setting, subject, person, random.as_deref()).map_err(person::wrong)?;
         let mut emptied = Vec::new();
-        match self.carry_out(session.ground.as_mut(), &setting, person, &steps).await {
+        match self.carry_out(session.ground.as_mut(), &setting, person, &steps, Some(&erasure.id)).await {
             Ok(End::Done(references)) => {
                 let gone = steps.iter().zip(&references).filter(|(step, found)| step.goes() && found.rows > 0);
                 emptied.extend(gone.map(|(step, _)| step.table.relation.clone()));
@@ -120,6 +120,12 @@ impl Erasing<'_> {
                 Ok(erasure) => resumed.push(erasure),
                 // One that fails does not keep the others.
                 Err(failure) => {
+                    if failure.refused.is_some() {
+                        let detail =
+                            json!({"erasure": erasure.id, "subject_hmac": person.hmac, "why": failure.message});
+                        let entry = self.hand.entry(self.policy, LogKind::Refused, detail);
+                        self.state.log(&entry, Timestamp::now()).await?;
+                    }
                     tracing::warn!(erasure = erasure.id, error = failure.message, "an erasure did not come to its end");
                     resumed.push(self.entry(&erasure.id).await?);
                 }
@@ -141,25 +147,33 @@ impl Erasing<'_> {
         setting: &Setting<'_>,
         person: &Person,
         steps: &[Step<'_>],
+        id: Option<&str>,
     ) -> Result<End, Failure> {
-        let mut done: Vec<Found> = steps.iter().map(Found::none).collect();
+        let mut here = vec![0; steps.len()];
         'again: loop {
             let holding = Holding::read(self.state, &self.policy.name).await?;
             let held = held(ground, setting, person, steps, &holding.active).await?;
             if !held.is_empty() {
                 return Ok(End::Held(held.into_iter().map(|hold| hold.id.clone()).collect()));
             }
-            for (step, found) in steps.iter().zip(&mut done) {
+            for (step, here) in steps.iter().zip(&mut here) {
                 let expected = check::rows(ground, step, step.undone.clone()).await?;
-                match carry::out(ground, step, expected, &holding).await? {
-                    Carried::Done(rows) => found.rows += rows,
+                let record = Record { state: self.state, erasure: id, place: step.place() };
+                match carry::out(ground, step, expected, &holding, &record).await? {
+                    Carried::Done(rows) => *here += rows,
                     Carried::HoldsChanged(rows) => {
-                        found.rows += rows;
+                        *here += rows;
                         continue 'again;
                     }
                 }
             }
-            return Ok(End::Done(done));
+            if let Some(id) = id {
+                // With what runs have done that were cut off.
+                let done = self.state.erasure_rows(id).await?;
+                here = steps.iter().map(|step| done.get(&step.place()).copied().unwrap_or(0)).collect();
+            }
+            let found = steps.iter().zip(here).map(|(step, rows)| Found { rows, ..Found::none(step) });
+            return Ok(End::Done(found.collect()));
         }
     }
 
@@ -185,9 +199,11 @@ impl Erasing<'_> {
         let detail = json!({
             "erasure": erasure.id, "subject_hmac": erasure.subject_hmac, "policy_hash": certificate.policy_hash,
             "rows": certificate.references.iter().map(|found| found.rows).sum::<u64>(), "residual": 0,
+            "certificate_sha256": super::certificate::sha256(&value),
         });
         let entry = self.hand.entry(self.policy, LogKind::ErasureCompleted, detail);
-        Ok(self.state.complete_erasure(&erasure.id, &value, &entry, now).await?)
+        self.state.complete_erasure(&erasure.id, &value, &entry, now).await?;
+        certificate.remains.settle(self.state, &[&erasure.id], now).await
     }
 
     /// Writes down that an erasure did not come to its end, and why.

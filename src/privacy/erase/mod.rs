@@ -15,13 +15,13 @@ mod remains;
 mod steps;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-pub use certificate::{Certificate, text as certificate_text};
+pub use certificate::{Certificate, sha256, text as certificate_text};
 pub use erasing::tidy;
 pub use person::{Person, subject};
 pub use receive::due;
-pub use remains::{BackupsLeft, Remains};
+pub use remains::{BackupsLeft, Remains, look as remains};
 pub use steps::{Step, by, steps};
 
 use super::approval::Hand;
@@ -65,7 +65,7 @@ pub struct Sight {
 }
 
 /// Rows about a person by one reference.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found {
     /// The table.
     pub table: String,

@@ -1,27 +1,27 @@
 //! What still holds the data after an erasure, said honestly: backups until they expire, pages until they are used again.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::archive::BackupId;
 use crate::archive::manifest::Purpose;
-use crate::backup::candidate;
 use crate::backup::retention::{self, Candidate, Standing};
+use crate::backup::{self, candidate};
 use crate::config::{BackupJob, Config, DatabaseKind, DatabaseName};
 use crate::run::Failure;
-use crate::state::{Backup, BackupFilter, State};
+use crate::state::{Backup, BackupFilter, Disposed, State};
 
 /// What still holds the data.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Remains {
     /// The backups that were begun before, by what decides about them.
     pub backups: Vec<BackupsLeft>,
     /// In the database itself.
-    pub database: Vec<&'static str>,
+    pub database: Vec<String>,
 }
 
 /// Backups of one job, or those by hand.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BackupsLeft {
     /// The job; `None`: they were made by hand, or their job is no more.
     pub job: Option<String>,
@@ -39,14 +39,9 @@ pub struct BackupsLeft {
 const IMAGINED: usize = 1_000;
 
 /// What holds the data of before `now`.
-pub(super) async fn look(
-    config: &Config,
-    database: &DatabaseName,
-    state: &State,
-    now: Timestamp,
-) -> Result<Remains, Failure> {
+pub async fn look(config: &Config, database: &DatabaseName, state: &State, now: Timestamp) -> Result<Remains, Failure> {
     let mut backups = state.backups(BackupFilter::Database(database.as_str())).await?;
-    backups.retain(|backup| !backup.copies.is_empty());
+    backups.retain(|backup| backup::holds(backup, now));
     let mut left = Vec::new();
     for job in config.backups.values().filter(|job| job.database == *database) {
         let (of_job, others): (Vec<Backup>, Vec<Backup>) =
@@ -65,7 +60,19 @@ pub(super) async fn look(
             "samples of the columns' values in pg_statistic until the next ANALYZE",
         ],
     };
-    Ok(Remains { backups: left, database })
+    Ok(Remains { backups: left, database: database.into_iter().map(str::to_owned).collect() })
+}
+
+impl Remains {
+    /// Where no backup holds it, there is none to wait for: these dispositions and erasures are gone everywhere.
+    pub async fn settle(&self, state: &State, ids: &[&str], now: Timestamp) -> Result<(), Failure> {
+        if self.backups.is_empty() {
+            let disposed = state.disposed().await?;
+            let gone: Vec<&Disposed> = disposed.iter().filter(|one| ids.contains(&one.id.as_str())).collect();
+            state.copies_gone(&gone, None, now).await?;
+        }
+        Ok(())
+    }
 }
 
 fn is_of(name: &str, job: &str) -> bool {

@@ -35,6 +35,11 @@ impl Step<'_> {
         if set.is_empty() { "delete".to_owned() } else { format!("set {}", set.join(", ")) }
     }
 
+    /// `sessions by user_id`
+    pub fn place(&self) -> String {
+        format!("{} by {}", self.table.relation, self.by)
+    }
+
     /// Whether the rows go.
     pub fn goes(&self) -> bool {
         self.assignments.is_empty()

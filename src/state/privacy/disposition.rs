@@ -108,8 +108,8 @@ impl State {
     pub async fn begin_disposition(&self, new: &NewDisposition, entry: &LogEntry) -> Result<(), StateError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;
         sqlx::query(
-            "INSERT INTO dispositions (id, policy, policy_hash, rule, run_id, cutoff_ms, state, planned, started_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'running', ?7, ?8)",
+            "INSERT INTO dispositions (id, policy, policy_hash, rule, run_id, cutoff_ms, state, planned, started_ms, database)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'running', ?7, ?8, ?9)",
         )
         .bind(&new.id)
         .bind(&new.policy)
@@ -119,6 +119,7 @@ impl State {
         .bind(to_ms(new.cutoff))
         .bind(new.planned.cast_signed())
         .bind(to_ms(new.started_at))
+        .bind(&entry.database)
         .execute(&mut *tx)
         .await
         .map_err(|e| self.error(e))?;
@@ -168,6 +169,12 @@ impl State {
             .map_err(|e| self.error(e))?;
         append(&mut tx, entry, now).await.map_err(|e| self.error(e))?;
         tx.commit().await.map_err(|e| self.error(e))
+    }
+
+    /// A disposition by its id.
+    pub async fn disposition(&self, id: &str) -> Result<Option<Disposition>, StateError> {
+        let row = sqlx::query("SELECT * FROM dispositions WHERE id = ?1").bind(id).fetch_optional(&self.pool).await;
+        row.map_err(|e| self.error(e))?.as_ref().map(read).transpose()
     }
 
     /// The dispositions of a policy, the newest first; of one rule, or of all.

@@ -1,5 +1,7 @@
 //! The ledger of erasures: who asked to be erased, and what became of it. It knows people by an HMAC only.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
@@ -122,6 +124,28 @@ impl State {
         append(&mut tx, entry, now).await.map_err(|e| self.error(e))?;
         tx.commit().await.map_err(|e| self.error(e))?;
         Ok(new.clone())
+    }
+
+    /// Records how much further an erasure has come in one place, after the rows' own transaction.
+    pub async fn advance_erasure(&self, id: &str, place: &str, rows: u64) -> Result<(), StateError> {
+        sqlx::query(
+            "INSERT INTO erasure_rows (erasure, place, rows) VALUES (?1, ?2, ?3)
+             ON CONFLICT (erasure, place) DO UPDATE SET rows = rows + excluded.rows",
+        )
+        .bind(id)
+        .bind(place)
+        .bind(rows.cast_signed())
+        .execute(&self.pool)
+        .await
+        .map_err(|e| self.error(e))?;
+        Ok(())
+    }
+
+    /// What an erasure has done so far, by place.
+    pub async fn erasure_rows(&self, id: &str) -> Result<BTreeMap<String, u64>, StateError> {
+        let rows = sqlx::query("SELECT place, rows FROM erasure_rows WHERE erasure = ?1").bind(id);
+        let rows = rows.fetch_all(&self.pool).await.map_err(|e| self.error(e))?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get::<i64, _>(1).unsigned_abs())).collect())
     }
 
     /// Records that an erasure waits, or has failed, and why; and logs it.

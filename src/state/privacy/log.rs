@@ -19,6 +19,8 @@ pub enum LogKind {
     PolicyApproved,
     /// A policy differs from what was approved; nothing was done.
     PolicyChanged,
+    /// A policy was applied: what came of each rule, and what remains elsewhere.
+    PolicyApplied,
     /// A rule is about to be applied; written before the first row goes.
     DispositionStarted,
     /// A rule was applied, with its totals.
@@ -55,10 +57,12 @@ pub enum LogKind {
     ErasuresReplayed,
     /// A backup was restored without that, because somebody said so.
     ReplaySkipped,
-    /// A backup was downloaded.
+    /// A backup was written to where somebody wanted it, outside the stores.
     BackupFetched,
     /// Backups were deleted by their retention.
     BackupsPruned,
+    /// The last backup is gone that held what was disposed of, or a person who was erased.
+    CopiesGone,
 }
 
 impl LogKind {

@@ -2,6 +2,7 @@
 
 mod anchor;
 mod approval;
+mod copies;
 mod disposition;
 mod erasure;
 mod hold;
@@ -10,6 +11,7 @@ mod log;
 mod overdue;
 
 pub use approval::Approval;
+pub use copies::Disposed;
 pub use disposition::{Disposition, DispositionState, NewDisposition, Progressed};
 pub use erasure::{Erasure, ErasureState};
 pub use hold::{Held, Hold};

@@ -104,11 +104,11 @@ fn lines_that_are_cut_off_the_end_are_found(#[values(Place::Directory, Place::Bu
     let anchored = Anchored::new(place);
     anchored.apply().apply();
     anchored.scene.privacy(&["verify-log"]).succeeds();
-    anchored.tamper("DELETE FROM disposition_log WHERE seq > 3");
-    anchored.scene.privacy(&["verify-log"]).exits(5).says("the log is cut off after line 3: store");
+    anchored.tamper("DELETE FROM disposition_log WHERE seq > 4");
+    anchored.scene.privacy(&["verify-log"]).exits(5).says("the log is cut off after line 4: store");
     // Nor does it help to go on from there.
     anchored.apply();
-    anchored.scene.privacy(&["verify-log"]).exits(5).says("line 5: it is not the line that store");
+    anchored.scene.privacy(&["verify-log"]).exits(5).says("line 7: it is not the line that store");
 }
 
 #[rstest]
@@ -125,7 +125,7 @@ fn a_state_store_that_was_put_back_or_replaced_is_found(#[values(Place::Director
     };
     remove();
     fs::copy(&old, anchored.state()).unwrap();
-    anchored.scene.privacy(&["verify-log"]).exits(5).says("the log is cut off after line 3");
+    anchored.scene.privacy(&["verify-log"]).exits(5).says("the log is cut off after line 4");
     remove();
     anchored.scene.privacy(&["verify-log"]).exits(5).says("the log is cut off after line 0");
 }
@@ -156,7 +156,7 @@ fn anchors_that_are_gone_are_not_taken_for_good() {
     let anchored = Anchored::new(Place::Directory);
     anchored.apply();
     fs::remove_dir_all(anchored.scene.sandbox.store().join("_caretaker")).unwrap();
-    anchored.scene.privacy(&["verify-log"]).exits(6).says("it does not hold the anchor of line 3");
+    anchored.scene.privacy(&["verify-log"]).exits(6).says("it does not hold the anchor of line 4");
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_manifest_knows_where_the_log_stood() {
     let last: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
     assert_eq!(manifest["disposition_log"], serde_json::json!({"seq": last["seq"], "hash": last["hash"]}));
     scene.privacy(&["verify-log"]).succeeds().says("compared with 1 anchors");
-    scene.sandbox.state_sql("DROP TRIGGER disposition_log_is_not_cut; DELETE FROM disposition_log WHERE seq = 3");
+    scene.sandbox.state_sql("DROP TRIGGER disposition_log_is_not_cut; DELETE FROM disposition_log WHERE seq = 4");
     scene.privacy(&["verify-log"]).exits(5).says("the manifest of ");
 }
 
