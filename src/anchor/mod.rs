@@ -10,6 +10,7 @@
 //! The ledger ([`ledger`]) is there so that whoever was erased can be erased again from what is restored.
 
 pub mod ledger;
+mod lines;
 mod read;
 pub mod seal;
 mod write;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub use lines::{Lines, compare};
 pub use read::{Anchors, read};
 pub use write::write;
 

@@ -117,7 +117,12 @@ pub(in crate::cli) enum PrivacyCommand {
         from: u64,
     },
     /// Look through the log for lines that were changed, taken out or cut off
-    VerifyLog,
+    VerifyLog {
+        /// The age identity file that opens the lines in the stores, where they are encrypted: without it only the log's ends
+        /// are compared with those
+        #[arg(long, value_name = "FILE", env = "CARETAKER_IDENTITY_FILE")]
+        identity: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,12 +1,16 @@
 //! `privacy log`, `privacy verify-log`
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use crate::anchor::{self, Missed};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::utc;
+use crate::cli::restore::identities;
 use crate::cli::scene::Scene;
 use crate::state::{LogReport, verify_log};
+use crate::units::counted;
 
 pub(super) async fn show(policy: Option<&str>, from: u64, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let records = scene.state().await?.log_records(from, policy).await?;
@@ -25,14 +29,24 @@ pub(super) async fn show(policy: Option<&str>, from: u64, scene: &Scene<'_>) -> 
 struct Verified {
     #[serde(flatten)]
     report: LogReport,
+    /// Anchors whose lines were compared as well.
+    lines_compared: usize,
+    /// Anchors whose lines are encrypted, and no key was given that opens them.
+    lines_sealed: usize,
     /// Stores that could not be asked.
     unreachable: Vec<Missed>,
 }
 
-pub(super) async fn verify(scene: &Scene<'_>) -> Result<Exit, CliError> {
+pub(super) async fn verify(identity: Option<&Path>, scene: &Scene<'_>) -> Result<Exit, CliError> {
+    let identities = identities(identity)?;
     let state = scene.state().await?;
-    let anchors = anchor::read(&scene.config, &state).await?;
-    let report = verify_log(&state.log_records(0, None).await?, &anchors.found);
+    let mut anchors = anchor::read(&scene.config, &state).await?;
+    let records = state.log_records(0, None).await?;
+    let mut report = verify_log(&records, &anchors.found);
+    let lines = anchor::compare(&scene.config, &state, &records, &identities).await?;
+    report.flaws.extend(lines.flaws);
+    report.flaws.sort_by_key(|flaw| flaw.seq);
+    anchors.missed.extend(lines.missed);
     for flaw in &report.flaws {
         scene.output.line(format!("line {}: {}", flaw.seq, flaw.what));
     }
@@ -42,12 +56,26 @@ pub(super) async fn verify(scene: &Scene<'_>) -> Result<Exit, CliError> {
     for Missed { store, error } in &anchors.missed {
         scene.output.line(format!("not compared with store {store}: {error}"));
     }
+    if lines.sealed > 0 {
+        scene.output.line(format!(
+            "of {} only the head was compared: the lines are encrypted, `--identity FILE` opens them",
+            counted(lines.sealed, "anchor", "anchors")
+        ));
+    }
     let (verdict, exit) = match (report.flaws.is_empty(), anchors.missed.is_empty()) {
         (false, _) => ("the log was tampered with", Exit::Found),
         (true, false) => ("nothing is wrong with the log as far as it could be seen", Exit::Unseen),
         (true, true) => ("the log is as it was written", Exit::Done),
     };
-    scene.output.line(format!("{verdict}: {} lines, compared with {} anchors", report.lines, report.anchors));
-    scene.output.json(&Verified { report, unreachable: anchors.missed });
+    scene.output.line(format!(
+        "{verdict}: {} lines, compared with {} anchors, line by line with {}",
+        report.lines, report.anchors, lines.compared
+    ));
+    scene.output.json(&Verified {
+        report,
+        lines_compared: lines.compared,
+        lines_sealed: lines.sealed,
+        unreachable: anchors.missed,
+    });
     Ok(exit)
 }

@@ -46,7 +46,7 @@ pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<E
         PrivacyCommand::Coverage { policy, sample } => coverage::run(policy.as_deref(), *sample, scene).await,
         PrivacyCommand::Hold(command) => hold::run(command, scene).await,
         PrivacyCommand::Log { policy, from } => log::show(policy.as_deref(), *from, scene).await,
-        PrivacyCommand::VerifyLog => log::verify(scene).await,
+        PrivacyCommand::VerifyLog { identity } => log::verify(identity.as_deref(), scene).await,
     };
     // Looking does not write; whatever else there is has written, or may have, also where it failed.
     let looks = matches!(
@@ -57,7 +57,7 @@ pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<E
             | PrivacyCommand::Erase { dry_run: true, .. }
             | PrivacyCommand::Erasures { .. }
             | PrivacyCommand::Log { .. }
-            | PrivacyCommand::VerifyLog
+            | PrivacyCommand::VerifyLog { .. }
             | PrivacyCommand::Apply { dry_run: true, .. }
     );
     if !looks {
