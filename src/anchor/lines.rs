@@ -2,13 +2,13 @@
 //! first line on shows line by line.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 
 use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
 
+use super::seal::unseal;
 use super::{Missed, STORE_WITHIN, folder, head, stores};
-use crate::archive::codec::{CodecError, Decoder, Identities, ObjectName};
+use crate::archive::codec::{CodecError, Identities, ObjectName};
 use crate::config::{Config, StoreName};
 use crate::fault::chain;
 use crate::state::{Flaw, LogHead, LogRecord, State, StateError};
@@ -85,17 +85,11 @@ async fn open(store: &dyn Store, key: &ObjectKey, identities: &Identities) -> Re
         return Ok(None);
     }
     let bytes = store.get(key).await.map_err(|error| chain(&error))?.ok_or("it is gone")?;
-    let identities = identities.clone();
-    let read = tokio::task::spawn_blocking(move || {
-        let mut decoder = match Decoder::new(ObjectName::parse(&name), &identities, &bytes[..]) {
-            Err(CodecError::WrongIdentity { .. }) => return Ok(None),
-            opened => opened.map_err(|error| chain(&error))?,
-        };
-        let mut text = String::new();
-        decoder.read_to_string(&mut text).map_err(|error| error.to_string())?;
-        Ok(Some(text))
-    });
-    read.await.map_err(|panic| panic.to_string())?
+    match unseal(name, bytes, identities.clone()).await {
+        Ok(text) => String::from_utf8(text).map(Some).map_err(|error| error.to_string()),
+        Err(CodecError::WrongIdentity { .. }) => Ok(None),
+        Err(error) => Err(chain(&error)),
+    }
 }
 
 /// What differs, and in which places that is known: several stores are told the same.

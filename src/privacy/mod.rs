@@ -1,7 +1,8 @@
 //! Privacy: what must go from a database and when, what is held, and the log of it.
 //!
 //! A policy is resolved against the live schema into SQL ([`plan`]), and applied rule by rule in short transactions
-//! ([`apply`]). A person is erased wherever the policy says that they stand ([`erase`]). What PostgreSQL and SQLite say differently is in [`dialect`], how they are worked on in [`ground`].
+//! ([`apply`]). A person is erased wherever the policy says that they stand ([`erase`]).
+//! What was done can be shown to others ([`certificate`]). What PostgreSQL and SQLite say differently is in [`dialect`], how they are worked on in [`ground`].
 
 pub mod apply;
 pub mod approval;

@@ -10,6 +10,7 @@ mod conditions;
 mod coverage;
 mod erasure;
 mod erasure_refused;
+mod examples;
 mod export;
 mod forecast;
 mod holds;

@@ -102,6 +102,11 @@ impl Scene {
         }
     }
 
+    /// Where the database is.
+    pub fn url(&self) -> String {
+        self.database.url()
+    }
+
     /// Writes the configuration with these lines for `[privacy.school]` and what follows.
     pub fn policy(&self, lines: &str) -> &Self {
         self.configure("", lines)
@@ -109,7 +114,7 @@ impl Scene {
 
     /// The same with further tables.
     pub fn configure(&self, tables: &str, lines: &str) -> &Self {
-        let url = self.database.url();
+        let url = self.url();
         self.sandbox.configure(&format!(
             "{tables}\n[databases.app]\nurl = '{url}'\n[privacy.school]\ndatabase = 'app'\n{lines}"
         ));
