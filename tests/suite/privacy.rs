@@ -1,6 +1,7 @@
 //! Privacy policies through the command line, on both kinds of databases: what goes, what is changed, what stays.
 
 mod actions;
+mod anchored_lines;
 mod anchors;
 mod apply;
 mod approval;
@@ -17,6 +18,7 @@ mod holds;
 mod interrupted;
 mod log;
 mod people;
+mod remains;
 mod replay;
 mod replay_refused;
 mod scene;

@@ -83,7 +83,7 @@ pub(in crate::cli) enum PrivacyCommand {
     /// Print the certificate of a run or of an erasure: what was done, what was held, what remains, and which lines of the log
     /// say so. Exit code 5 if the log does not verify
     Certificate {
-        /// A run's id or an erasure's, or enough of one end of it; `latest`: the policy's last run that did something
+        /// A run's id or an erasure's, or enough of one end of it; `latest`: the policy's last run
         #[arg(value_name = "RUN|ERASURE|latest")]
         of: String,
         /// Whose last run; may be left out where there is only one policy

@@ -16,13 +16,23 @@ pub(super) async fn show(policy: Option<&str>, from: u64, scene: &Scene<'_>) -> 
     let records = scene.state().await?.log_records(from, policy).await?;
     let rows = records.iter().map(|record| {
         let policy = record.policy.clone().unwrap_or_default();
-        let detail = record.detail.to_string();
+        let detail = shortened(record.detail.to_string());
         vec![record.seq.to_string(), utc(record.at), record.kind.clone(), policy, record.who.clone(), detail]
     });
     scene.output.table(&["line", "at", "what", "policy", "by", "detail"], rows.collect());
     // One line each: what a program reads, and what can be checked without Caretaker.
     scene.output.json_lines(&records);
     Ok(Exit::Done)
+}
+
+/// As much of a detail as a person reads in a table; certificates and `--format json` have all of it.
+const READ: usize = 200;
+
+fn shortened(detail: String) -> String {
+    match detail.char_indices().nth(READ) {
+        Some((end, _)) => format!("{} …", &detail[..end]),
+        None => detail,
+    }
 }
 
 #[derive(Serialize)]

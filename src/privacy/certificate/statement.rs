@@ -101,12 +101,17 @@ fn backups(remains: &Remains) -> String {
         1 => "1 backup that was begun before still held it".to_owned(),
         count => format!("{count} backups that were begun before still held it"),
     };
-    let last: Option<Vec<Timestamp>> = remains.backups.iter().map(|left| left.last_expires_not_before).collect();
-    let pinned: usize = remains.backups.iter().map(|left| left.pinned.len()).sum();
-    let until = match last.and_then(|dates| dates.into_iter().max()) {
-        Some(at) => format!("the last does not expire before {}", when(at)),
-        None => "some of them are kept until a person deletes them".to_owned(),
+    let dated = remains.backups.iter().filter(|left| left.last_expires_not_before.is_some());
+    let last = dated.clone().filter_map(|left| left.last_expires_not_before).max();
+    let undated = count - dated.map(|left| left.count).sum::<usize>();
+    let until = match last.map(when) {
+        Some(at) if undated == 0 => format!("the last does not expire before {at}"),
+        Some(at) => {
+            format!("the last that expires does not before {at}, and {undated} stay until a person deletes them")
+        }
+        None => "a person must delete them, nothing else does".to_owned(),
     };
+    let pinned: usize = remains.backups.iter().map(|left| left.pinned.len()).sum();
     let pinned = match pinned {
         0 => String::new(),
         1 => ", and 1 is pinned: it stays until it is unpinned".to_owned(),

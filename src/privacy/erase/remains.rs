@@ -42,15 +42,24 @@ const IMAGINED: usize = 1_000;
 pub async fn look(config: &Config, database: &DatabaseName, state: &State, now: Timestamp) -> Result<Remains, Failure> {
     let mut backups = state.backups(BackupFilter::Database(database.as_str())).await?;
     backups.retain(|backup| backup::holds(backup, now));
+    let jobs: Vec<&BackupJob> = config.backups.values().filter(|job| job.database == *database).collect();
+    let of_job = |job: &BackupJob, backup: &Backup| backup.job.as_deref().is_some_and(|name| is_of(name, &job.name));
     let mut left = Vec::new();
-    for job in config.backups.values().filter(|job| job.database == *database) {
-        let (of_job, others): (Vec<Backup>, Vec<Backup>) =
-            backups.into_iter().partition(|backup| backup.job.as_deref().is_some_and(|name| is_of(name, &job.name)));
-        backups = others;
-        let last = last(job, &of_job, now)?;
-        left.extend(said(Some(job.name.clone()), &of_job, last));
+    for job in &jobs {
+        let theirs: Vec<&Backup> = backups.iter().filter(|backup| of_job(job, backup)).collect();
+        left.extend(said(Some(job.name.clone()), &theirs, last(job, &theirs, &theirs, now)?));
     }
-    left.extend(said(None, &backups, None));
+    let others: Vec<&Backup> = backups.iter().filter(|one| !jobs.iter().any(|job| of_job(job, one))).collect();
+    // A job that has a `max_age` lets go what was made by hand as well.
+    let reaching = jobs.iter().find(|job| job.retention.as_ref().is_some_and(|policy| policy.max_age.is_some()));
+    let until = match reaching.filter(|_| others.iter().all(|backup| backup.manual)) {
+        Some(job) => {
+            let all: Vec<&Backup> = backups.iter().filter(|one| one.manual || of_job(job, one)).collect();
+            last(job, &all, &others, now)?
+        }
+        None => None,
+    };
+    left.extend(said(None, &others, until));
     let is_sqlite = config.databases.get(database).is_some_and(|it| matches!(it.kind, DatabaseKind::Sqlite(_)));
     let database = match is_sqlite {
         true => vec!["readers that began earlier see the rows until they end, and the -wal file holds them until then"],
@@ -79,19 +88,20 @@ fn is_of(name: &str, job: &str) -> bool {
     name.strip_prefix("backup.").unwrap_or(name) == job
 }
 
-fn said(job: Option<String>, backups: &[Backup], last: Option<Timestamp>) -> Option<BackupsLeft> {
+fn said(job: Option<String>, backups: &[&Backup], last: Option<Timestamp>) -> Option<BackupsLeft> {
     let newest = backups.iter().map(|backup| backup.started_at).max()?;
     let pinned = backups.iter().filter(|backup| backup.pinned_at.is_some()).map(|backup| backup.id.clone()).collect();
     Some(BackupsLeft { job, count: backups.len(), newest, last_expires_not_before: last, pinned })
 }
 
-/// When the last of these backups goes at the earliest, pins aside: the retention is asked at each slot to come, as if
-/// every backup succeeded. One that fails makes older ones stay longer.
-fn last(job: &BackupJob, backups: &[Backup], now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+/// When the last of these backups, which are among all that the job decides about, goes at the earliest, pins aside: the
+/// retention is asked at each slot to come, as if every backup succeeded. One that fails makes older ones stay longer.
+fn last(job: &BackupJob, all: &[&Backup], these: &[&Backup], now: Timestamp) -> Result<Option<Timestamp>, Failure> {
     let (Some(policy), Some(schedule)) = (&job.retention, &job.schedule) else { return Ok(None) };
-    let unpinned = |backup: &Backup| candidate(backup).map(|one| Candidate { pinned: false, ..one });
-    let mut there: Vec<Candidate> = backups.iter().map(unpinned).collect::<Result<_, _>>()?;
-    let mut old: Vec<BackupId> = there.iter().map(|one| one.id.clone()).collect();
+    let unpinned = |backup: &&Backup| candidate(backup).map(|one| Candidate { pinned: false, ..one });
+    let mut there: Vec<Candidate> = all.iter().map(unpinned).collect::<Result<_, _>>()?;
+    let is_one = |one: &&Candidate| these.iter().any(|backup| backup.id == one.id.as_str());
+    let mut old: Vec<BackupId> = there.iter().filter(is_one).map(|one| one.id.clone()).collect();
     let mut last = now;
     for at in schedule.occurrences(&job.timezone, now).take(IMAGINED) {
         if old.is_empty() {
@@ -104,7 +114,7 @@ fn last(job: &BackupJob, backups: &[Backup], now: Timestamp) -> Result<Option<Ti
         there.retain(|one| !gone.contains(&one.id));
         old.retain(|id| !gone.contains(id));
     }
-    Ok((!backups.is_empty()).then_some(last))
+    Ok((!these.is_empty()).then_some(last))
 }
 
 fn imagined(at: Timestamp) -> Candidate {

@@ -6,14 +6,14 @@ use rstest::rstest;
 use serde_json::Value;
 
 use super::people::{self, Key, school};
-use super::scene::{Kind, Scene, days_ago, notes, rule};
+use super::scene::{Kind, Scene, notes, rule};
 use crate::support::{eventually, patient};
 
 const PEOPLE: &str = "[privacy.school.subject]\ntable = 'person'\nkey = 'id'\n\
     [[privacy.school.subject.references]]\ntable = 'note'\ncolumn = 'who'\nset = { who = 'null' }\n";
 
 /// Thirty notes of ten people, of which ten are old; a comment refers to one of those.
-fn commented(kind: Kind) -> Scene {
+pub fn commented(kind: Kind) -> Scene {
     Scene::new(
         kind,
         &format!(
@@ -25,14 +25,8 @@ fn commented(kind: Kind) -> Scene {
     )
 }
 
-fn certificate(scene: &Scene, of: &str) -> Value {
+pub fn certificate(scene: &Scene, of: &str) -> Value {
     scene.privacy(&["certificate", of, "--format", "json"]).succeeds().json()
-}
-
-fn nightly(keep: &str) -> String {
-    format!(
-        "[backup.nightly]\ndatabase = 'app'\nstores = ['local']\nschedule = '0 2 * * *'\nretention = {{ {keep} }}\n"
-    )
 }
 
 #[rstest]
@@ -109,80 +103,6 @@ fn a_run_is_named_by_its_id_or_enough_of_one_end_of_it() {
     scene.privacy(&["certificate", &run[..4]]).exits(2).complains("is more than one");
     scene.privacy(&["certificate", "0000000"]).exits(2).complains("there is no run of a policy and no erasure");
     scene.privacy(&["certificate", "latest", "--html", "--format", "json"]).exits(2);
-}
-
-#[rstest]
-fn what_remained_in_backups_is_amended_once_when_the_last_of_them_went(
-    #[values(Kind::Postgres, Kind::Sqlite)] kind: Kind,
-) {
-    let scene = school(kind, Key::Integer);
-    scene.sql(&format!(
-        "ALTER TABLE comments ADD COLUMN made timestamptz; UPDATE comments SET made = '{}' WHERE id <= 5",
-        days_ago(100)
-    ));
-    let policy = format!("{}{}", rule("comments", "action = 'delete'"), people::policy(Key::Integer));
-    scene.configure(&nightly("keep_last = 2"), &policy);
-    let backup = || scene.sandbox.run_nightly().file_name().unwrap().to_str().unwrap().to_owned();
-    let (first, _second) = (backup(), backup());
-    scene.sandbox.caretaker(&["backup", "pin", &first]).succeeds();
-    scene.apply().succeeds();
-    let erased = scene.privacy(&["erase", "school", "--subject", &Key::Integer.of(3), "--yes", "--format", "json"]);
-    let erasure = erased.succeeds().json()["id"].as_str().unwrap().to_owned();
-    let both = || [certificate(&scene, "latest"), certificate(&scene, &erasure)];
-    for made in both() {
-        let left = &made["remains"]["backups"][0];
-        assert_eq!((&left["count"], &left["pinned"][0]), (&2.into(), &first.as_str().into()), "{made}");
-        assert!(left["last_expires_not_before"].is_string() && made["copies_gone"].is_null(), "{made}");
-    }
-    scene
-        .privacy(&["certificate", "latest"])
-        .says("2 backups that were begun before still held it: the last does not expire before")
-        .says("1 is pinned");
-    // Two more push the second out; the first is pinned.
-    backup();
-    backup();
-    scene.apply().succeeds();
-    assert_eq!(scene.logged("copies_gone").len(), 0);
-    scene.sandbox.caretaker(&["backup", "unpin", &first]).succeeds();
-    backup();
-    let gone = scene.logged("copies_gone");
-    assert_eq!(gone.len(), 1, "{gone:?}");
-    assert_eq!(gone[0]["detail"]["erasures"], serde_json::json!([erasure]));
-    // The second run did nothing.
-    let run = scene.logged("disposition_started")[0]["run"].as_str().unwrap().to_owned();
-    for of in [&run, &erasure] {
-        let made = certificate(&scene, of);
-        assert_eq!(made["copies_gone"], gone[0]["at"], "{made}");
-        assert_eq!(made["remains"]["backups"][0]["count"], 2, "what was written down stays");
-    }
-    scene.privacy(&["certificate", &erasure]).says("The last backup that held it is gone from all stores");
-    backup();
-    scene.sandbox.caretaker(&["backup", "prune", "--apply", "--yes"]).succeeds();
-    scene.apply().succeeds();
-    assert_eq!(scene.logged("copies_gone").len(), 1);
-    scene.privacy(&["verify-log"]).succeeds();
-}
-
-#[test]
-fn a_backup_by_hand_is_waited_for_as_well() {
-    let scene = commented(Kind::Sqlite);
-    scene.configure(&nightly("keep_last = 1"), &rule("note", "action = 'delete'"));
-    let id = scene.sandbox.caretaker(&["backup", "now", "app", "--format", "json"]).json()["summary"]["backup"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    scene.apply().succeeds();
-    let left = &certificate(&scene, "latest")["remains"]["backups"][0];
-    assert_eq!((&left["job"], &left["last_expires_not_before"]), (&Value::Null, &Value::Null));
-    scene.privacy(&["certificate", "latest"]).says("some of them are kept until a person deletes them");
-    scene.sandbox.run_nightly();
-    assert_eq!(scene.logged("copies_gone").len(), 0);
-    // Somebody removes it, and the catalogue hears of it.
-    scene.sandbox.state_sql(&format!(
-        "DELETE FROM backup_copies WHERE backup_id = '{id}'; DELETE FROM backups WHERE id = '{id}'"
-    ));
-    scene.apply().succeeds();
-    assert_eq!(scene.logged("copies_gone").len(), 1);
 }
 
 #[rstest]

@@ -222,6 +222,8 @@ fn one_that_was_killed_is_gone_on_with() {
     scene.apply().succeeds();
     assert_eq!((scene.count("notes"), scene.count("users")), (100, 10));
     let entry = &erasures(&scene)[0];
+    let run = scene.privacy(&["certificate", "latest", "--format", "json"]).succeeds().json();
+    assert_eq!(run["erasures"], serde_json::json!([entry["id"]]));
     // Its certificate counts what the killed run has done, but for a transaction that it could not write down any more.
     let done =
         entry["certificate"]["references"].as_array().unwrap().iter().find(|one| one["table"] == "notes").unwrap();
