@@ -7,7 +7,7 @@
 //! | 0 | [`fault`]: what every error can say about itself; [`units`]: figures for people |
 //! | 1 | [`schedule`]: when; [`config`]: what the operator wrote |
 //! | 2 | [`state`]: what is remembered; [`database`]: what is cared for; [`store`]: where copies live; [`archive`]: what a backup is made of |
-//! | 3 | [`run`]: one execution of a job; [`anchor`]: the disposition log, known elsewhere |
+//! | 3 | [`run`]: one execution of a job; [`anchor`]: the disposition log, known elsewhere; [`records`]: rows archived before they went |
 //! | 4 | [`backup`]: plan, dump, archive, prune; [`health`]: checks; [`alert`]: incidents, outbox, channels |
 //! | 5 | [`privacy`]: what must go, what is held |
 //! | 6 | [`restore`]: download, verify, load, compare |
@@ -25,6 +25,7 @@ pub mod fault;
 pub mod health;
 pub mod jobs;
 pub mod privacy;
+pub mod records;
 pub mod restore;
 pub mod run;
 pub mod schedule;

@@ -7,15 +7,11 @@ use bytes::Bytes;
 use crate::archive::codec::{CodecError, Decoder, EncodeSpec, Encoder, Identities, ObjectName, Recipient};
 use crate::config::{Compression, Config, DatabaseName};
 
-/// Whom the backups of a database are encrypted to; of all databases, where it has no job of its own. Empty: to nobody.
+/// Whom the backups of a database, or of all, are encrypted to; of all, too, where it has no job. Empty: to nobody.
 pub fn recipients(config: &Config, database: Option<&DatabaseName>) -> Result<Vec<Recipient>, String> {
-    let of = |one: &DatabaseName| config.backups.values().filter(|job| job.database == *one).collect::<Vec<_>>();
-    let jobs = database.map(of).filter(|jobs| !jobs.is_empty());
-    let jobs = jobs.unwrap_or_else(|| config.backups.values().collect());
-    let mut keys: Vec<&String> = jobs.into_iter().flat_map(|job| &job.encrypt_to).collect();
-    keys.sort();
-    keys.dedup();
-    keys.into_iter().map(|key| key.parse::<Recipient>().map_err(|error| error.to_string())).collect()
+    let has_job = config.backups.values().any(|job| Some(&job.database) == database);
+    let keys = config.recipients(database.filter(|_| has_job)).into_iter();
+    keys.map(|key| key.parse::<Recipient>().map_err(|error| error.to_string())).collect()
 }
 
 /// A document, encrypted where there are recipients.

@@ -15,6 +15,7 @@ use crate::config::{
     StoreKind,
 };
 use crate::database::Servers;
+use crate::records;
 use crate::run::{self, Failure, Limits, Outcome, PlanView, RunContext, who};
 use crate::state::{Cause, State};
 
@@ -108,6 +109,7 @@ impl Job {
     /// Retention runs after a success only; its own failures are told, and do not undo the success.
     async fn prune(&self, summary: &mut serde_json::Value, context: &RunContext) {
         context.progress.phase("prune");
+        let mut warnings = self.expire(context).await;
         let pruned = async {
             let Some(plan) = prune::plan_prune(&self.settings, &context.state, jiff::Timestamp::now()).await? else {
                 return Ok::<_, Failure>(None);
@@ -121,7 +123,6 @@ impl Job {
             }
             Ok(Some((applied, overdue)))
         };
-        let mut warnings: Vec<String> = Vec::new();
         match pruned.await {
             Ok(None) => {}
             Ok(Some(((removed, errors), overdue))) => {
@@ -138,6 +139,21 @@ impl Job {
                 all.push(json!(warning));
             }
         }
+    }
+
+    /// Archives of rows go as well, when their time has passed.
+    async fn expire(&self, context: &RunContext) -> Vec<String> {
+        let who = if context.cause == Cause::Manual { who() } else { "daemon".to_owned() };
+        let mut warnings = Vec::new();
+        for policy in self.config.privacy.values().filter(|policy| policy.database == self.settings.database) {
+            let now = jiff::Timestamp::now();
+            let expiring = records::expire(&self.config, &context.state, policy, &who, now);
+            match context.progress.beat_during(expiring).await {
+                Ok(expired) => warnings.extend(expired.warnings),
+                Err(failure) => warnings.push(format!("archives of rows were not looked at: {failure}")),
+            }
+        }
+        warnings
     }
 
     /// Completes a partial backup; as the attempt's whole work, or before a new backup is taken.

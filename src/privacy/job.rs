@@ -19,6 +19,7 @@ use super::{approval, policy, precondition};
 use crate::config::{Config, DatabaseKind, JobKind, PrivacyPolicy};
 use crate::database::Servers;
 use crate::database::schema::Schema;
+use crate::records;
 use crate::run::{self, Failure, Limits, Outcome, PlanView, Refusal, RunContext, who};
 use crate::state::{Cause, ErasureState, LogKind, State};
 use crate::{anchor, backup};
@@ -157,6 +158,7 @@ impl Job {
         let setting = session.seen.setting(&self.settings, session.ground.as_ref());
         let application = Application {
             context,
+            config: &self.config,
             setting: &setting,
             hash: &hash,
             door: &session.entrance,
@@ -175,10 +177,14 @@ impl Job {
                     .push(format!("{}: {} rows match all the same; the next run looks again", plan.name, applied.left));
             }
         }
+        let expiring = records::expire(&self.config, &context.state, &self.settings, &who, Timestamp::now());
+        let expired = context.progress.beat_during(expiring).await?;
+        warnings.extend(expired.warnings);
         warnings.extend(unclassified(&self.settings, &session.seen.schema));
         let rules: Vec<RuleApplied> = done.into_iter().map(|(applied, _)| applied).collect();
         let summary = json!({
-            "policy": self.settings.name, "policy_hash": hash, "rules": rules, "warnings": warnings,
+            "policy": self.settings.name, "policy_hash": hash, "rules": rules, "archives_expired": expired.removed,
+            "warnings": warnings,
         });
         outcome(&rules, summary)
     }

@@ -5,6 +5,7 @@ mod anchored_lines;
 mod anchors;
 mod apply;
 mod approval;
+mod archive;
 mod blocked;
 mod certificate;
 mod conditions;

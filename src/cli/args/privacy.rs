@@ -65,6 +65,11 @@ pub(in crate::cli) enum PrivacyCommand {
         #[arg(long, value_name = "ERASURE")]
         show: Option<String>,
     },
+    /// List the rows that were archived before they went: where, how many, until when
+    Archives {
+        /// Only under this policy
+        policy: Option<String>,
+    },
     /// Apply what was erased again to a copy of a database: one that was restored without that, or by other means, or whose
     /// restore was cut off meanwhile
     Replay {

@@ -9,6 +9,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::age;
 use crate::cli::scene::Scene;
 use crate::config::BackupJob;
+use crate::records;
 use crate::run::{Lease, who};
 
 pub(super) async fn prune(job: Option<&str>, apply: bool, yes: bool, scene: &Scene<'_>) -> Result<Exit, CliError> {
@@ -65,8 +66,18 @@ pub(super) async fn prune(job: Option<&str>, apply: bool, yes: bool, scene: &Sce
         gone += removed;
         errors.extend(failed);
     }
+    let mut archives = 0;
+    for policy in scene.config.privacy.values().filter(|_| job.is_none()) {
+        let expired = records::expire(&scene.config, &state, policy, &who(), Timestamp::now()).await?;
+        archives += expired.removed;
+        for warning in expired.warnings {
+            scene.output.note(warning);
+        }
+    }
     scene.anchor(&state).await;
-    scene.output.json(&json!({"plans": shown, "applied": true, "deleted": gone, "errors": errors}));
+    scene.output.json(
+        &json!({"plans": shown, "applied": true, "deleted": gone, "archives_expired": archives, "errors": errors}),
+    );
     for error in &errors {
         scene.output.line(format!(
             "{} {} in {}: {}",
@@ -77,6 +88,10 @@ pub(super) async fn prune(job: Option<&str>, apply: bool, yes: bool, scene: &Sce
         ));
     }
     scene.output.line(format!("{gone} deleted"));
+    if archives > 0 {
+        let archives = crate::units::counted(archives, "archive", "archives");
+        scene.output.line(format!("{archives} of rows deleted, as they have expired"));
+    }
     Ok(if errors.is_empty() { Exit::Done } else { Exit::Failed })
 }
 

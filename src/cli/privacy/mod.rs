@@ -2,6 +2,7 @@
 
 mod apply;
 mod approve;
+mod archives;
 mod certificate;
 mod coverage;
 mod erase;
@@ -43,6 +44,7 @@ pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<E
         PrivacyCommand::Certificate { of, policy, html, output } => {
             certificate::run(of, policy.as_deref(), *html, output.as_deref(), scene).await
         }
+        PrivacyCommand::Archives { policy } => archives::run(policy.as_deref(), scene).await,
         PrivacyCommand::Coverage { policy, sample } => coverage::run(policy.as_deref(), *sample, scene).await,
         PrivacyCommand::Hold(command) => hold::run(command, scene).await,
         PrivacyCommand::Log { policy, from } => log::show(policy.as_deref(), *from, scene).await,
@@ -53,6 +55,7 @@ pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<E
         command,
         PrivacyCommand::Plan { .. }
             | PrivacyCommand::Certificate { .. }
+            | PrivacyCommand::Archives { .. }
             | PrivacyCommand::Coverage { .. }
             | PrivacyCommand::Erase { dry_run: true, .. }
             | PrivacyCommand::Erasures { .. }

@@ -58,3 +58,14 @@ pub struct Config {
     /// `[heartbeat]`
     pub heartbeat: Option<Heartbeat>,
 }
+
+impl Config {
+    /// The age public keys that the backups of a database, or of all, are encrypted to.
+    pub fn recipients(&self, database: Option<&DatabaseName>) -> Vec<&str> {
+        let jobs = self.backups.values().filter(|job| database.is_none_or(|database| job.database == *database));
+        let mut keys: Vec<&str> = jobs.flat_map(|job| &job.encrypt_to).map(String::as_str).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+}

@@ -49,6 +49,11 @@ pub struct PrivacyPolicy {
 }
 
 impl PrivacyPolicy {
+    /// Whether a rule archives rows.
+    pub fn archives(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.action, Action::Archive { .. }))
+    }
+
     /// Whether there is something to run: rules to apply, or erasures to go on with.
     pub fn is_job(&self) -> bool {
         !self.rules.is_empty() || self.subject.is_some()
@@ -114,9 +119,11 @@ pub enum Action {
     /// It is exported to a store, then goes.
     Archive {
         /// Where to.
-        store: String,
+        store: StoreName,
         /// After which time the archive goes as well; `None`: it is kept until somebody deletes it.
         expire_after: Option<Span>,
+        /// The age public keys that can open it, beside those of the database's backups.
+        encrypt_to: Vec<String>,
     },
     /// Partitions that hold nothing younger are detached and dropped.
     DropPartition,

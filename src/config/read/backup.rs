@@ -118,7 +118,8 @@ fn compression(spot: &Spot<'_>) -> Result<Compression, Problem> {
     }
 }
 
-fn encrypt_to(section: &Section<'_>) -> Option<Vec<String>> {
+/// Age public keys; none, where the key is left out.
+pub(super) fn encrypt_to(section: &Section<'_>) -> Option<Vec<String>> {
     if !section.has("encrypt_to") {
         section.know("encrypt_to");
         return Some(Vec::new());

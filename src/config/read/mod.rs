@@ -62,7 +62,7 @@ pub(super) fn read(layers: &Layers) -> Outcome {
         health.iter().filter_map(|(name, table)| health::read(name, table, &known, zone.as_ref())).collect();
     let privacy: BTreeMap<_, _> = privacy
         .iter()
-        .filter_map(|(name, table)| privacy::read(name, table, &known, daemon.as_ref(), &databases))
+        .filter_map(|(name, table)| privacy::read(name, table, &known, daemon.as_ref(), &databases, &backups))
         .collect();
     let channels: BTreeMap<_, _> = channels.iter().filter_map(|(name, table)| channel::read(name, table)).collect();
     let alerts = alerts::read(&root.table("alerts"), &known, zone.as_ref());

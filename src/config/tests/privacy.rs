@@ -65,10 +65,14 @@ fn a_word_that_is_nearly_one_of_ours_is_no_constant() {
 #[test]
 fn an_action_is_one_thing() {
     assert!(matches!(action("'delete'"), Ok(Action::Delete)));
-    assert!(matches!(action("{ archive = { store = 'local' } }"), Ok(Action::Archive { .. })));
+    let key = age::x25519::Identity::generate().to_public();
+    let archive = format!("{{ archive = {{ store = 'local', encrypt_to = ['{key}'] }} }}");
+    assert!(matches!(action(&archive), Ok(Action::Archive { .. })));
     for (written, said) in [
         ("'delte'", "unknown value `delte`; did you mean `delete`?"),
         ("{ archive = { store = 'nowhere' } }", "unknown store `nowhere`"),
+        ("{ archive = { store = 'local' } }", "no backup of `app` has `encrypt_to`"),
+        ("{ archive = { store = 'local', encrypt_to = ['age1x'] } }", "this age public key is damaged"),
         ("{}", "an action does one thing"),
         ("{ set = {} }", "this sets nothing"),
         ("{ set = { c = 'null' }, archive = { store = 'local' } }", "an action does one thing"),
@@ -85,6 +89,7 @@ fn what_makes_no_sense_together_is_said() {
         ("", "", "needs `action`"),
         ("", "action = { set = { c = \"tombstone\" } }", "sets a tombstone, but there is no subject"),
         ("", "action = \"drop partition\"", "SQLite has no partitions"),
+        ("", "action = \"drop partition\"\nwhere = \"true\"", "`where` cannot choose rows"),
         ("caps = { max_fraction = 2 }", "action = \"delete\"", "2 is not a share between 0 and 1"),
         ("caps = { max_growth = 0.5 }", "action = \"delete\"", "0.5 is not a factor of at least 1"),
         ("hmac_key = \"x\"", "action = \"delete\"", "`hmac_key` is a secret"),

@@ -7,6 +7,7 @@
 mod backup;
 mod check;
 mod copy;
+mod document;
 mod error;
 mod inspect;
 mod look;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ToSql, params_from_iter};
 
 use super::super::schema::Schema;
 use super::error::{SqliteError, SqliteErrorKind};
-use super::{inspect, source};
+use super::{document, inspect, source};
 
 /// How many of SQLite's virtual-machine instructions pass between two looks at the deadline: about a millisecond.
 const INSTRUCTIONS: i32 = 10_000;
@@ -28,6 +28,17 @@ pub enum Cell {
     Real(f64),
     Text(String),
     Blob(Vec<u8>),
+}
+
+impl Cell {
+    /// About how much room it takes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Null | Self::Integer(_) | Self::Real(_) => 8,
+            Self::Text(text) => text.len(),
+            Self::Blob(bytes) => bytes.len(),
+        }
+    }
 }
 
 /// An open database.
@@ -49,6 +60,7 @@ impl Session {
             source.connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
             source.connection.pragma_update(None, "secure_delete", true).map_err(failed)?;
             source.connection.pragma_update(None, "temp_store", "memory").map_err(failed)?;
+            document::teach(&source.connection).map_err(failed)?;
             Ok(source.connection)
         });
         let connection = opened.await.unwrap_or_else(|panic| Err(panicked(path, &panic)))?;
@@ -101,6 +113,32 @@ impl Session {
                 found.push((0..columns).map(|at| row.get_ref(at).map(cell)).collect::<Result<_, _>>()?);
             }
             Ok(found)
+        })
+        .await
+    }
+
+    /// The same, as long as the answer has no more than so many bytes; `None`: it has.
+    pub async fn ask_within(
+        &mut self,
+        sql: &str,
+        values: Vec<Cell>,
+        most: usize,
+    ) -> Result<Option<Vec<Vec<Cell>>>, SqliteError> {
+        let sql = sql.to_owned();
+        self.work("ask", move |connection| {
+            let mut statement = connection.prepare(&sql)?;
+            let columns = statement.column_count();
+            let mut rows = statement.query(params_from_iter(values))?;
+            let (mut found, mut bytes) = (Vec::new(), 0);
+            while let Some(row) = rows.next()? {
+                let row: Vec<Cell> = (0..columns).map(|at| row.get_ref(at).map(cell)).collect::<Result<_, _>>()?;
+                bytes += row.iter().map(Cell::bytes).sum::<usize>();
+                if bytes > most {
+                    return Ok(None);
+                }
+                found.push(row);
+            }
+            Ok(Some(found))
         })
         .await
     }

@@ -1,11 +1,13 @@
 //! Applying a policy: rule by rule, each in windows that take about so long, each window one transaction.
 
+mod archive;
 mod pace;
 mod residual;
 mod rule;
 mod throttle;
 mod walk;
 mod window;
+mod work;
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,7 +21,7 @@ pub use residual::{HeldBy, Residual};
 use super::approval::Hand;
 use super::ground::{Ground, GroundError};
 use super::plan::{self, RulePlan, Setting};
-use crate::config::Rule;
+use crate::config::{Config, Rule};
 use crate::run::{Failure, RunContext};
 use crate::state::{Disposition, LogEntry, LogKind, StateError};
 
@@ -32,6 +34,8 @@ pub struct RuleApplied {
     pub table: String,
     /// Rows that are gone or changed.
     pub rows: u64,
+    /// How many archives they were put into before.
+    pub archives: u64,
     /// In how many transactions.
     pub batches: u64,
     /// How long those took together, in milliseconds.
@@ -66,6 +70,8 @@ pub trait Door: Send + Sync {
 pub struct Application<'a> {
     /// The run.
     pub context: &'a RunContext,
+    /// The configuration.
+    pub config: &'a Config,
     /// The rules' setting.
     pub setting: &'a Setting<'a>,
     /// The policy's hash.
@@ -136,6 +142,7 @@ impl RuleApplied {
             rule: rule.name.clone(),
             table: rule.table.to_string(),
             rows: 0,
+            archives: 0,
             batches: 0,
             busy_ms: 0,
             longest_ms: 0,

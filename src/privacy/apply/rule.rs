@@ -4,10 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::archive::archive;
 use super::residual::{self, Residual};
-use super::walk::{End, walk};
+use super::walk::walk;
 use super::window::Cursor;
+use super::work::{End, Work};
 use super::{Application, RuleApplied};
+use crate::config::Action;
 use crate::privacy::ground::Ground;
 use crate::privacy::hold::Holding;
 use crate::privacy::plan::{Ready, action};
@@ -34,7 +37,7 @@ pub(super) async fn apply(
     let state = &application.context.state;
     let (id, left) = begin(application, ready).await?;
     applied.disposition = Some(id.clone());
-    let mut went = walk(application, ground, ready, &id, left, applied).await;
+    let mut went = go(application, ground, ready, applied, (&id, left)).await;
     if went.is_ok() {
         match left_over(application, ground, ready).await {
             Ok(found) => {
@@ -45,7 +48,7 @@ pub(super) async fn apply(
         }
     }
     let mut detail = json!({
-        "disposition": id, "rule": applied.rule, "table": applied.table, "rows": applied.rows,
+        "disposition": id, "rule": applied.rule, "table": applied.table, "rows": applied.rows, "archives": applied.archives,
         "batches": applied.batches, "longest_ms": applied.longest_ms, "left": applied.left, "cutoff": ready.meaning.cutoff,
         "kept_for_children": ready.meaning.kept_for_children, "held": ready.meaning.held, "residual": applied.residual,
     });
@@ -58,6 +61,12 @@ pub(super) async fn apply(
             applied.error = Some(why);
             applied.refused = true;
             (DispositionState::Failed, LogKind::CapReached)
+        }
+        Err(End::Failed(failure)) => {
+            applied.retryable = failure.retryable;
+            applied.hint.clone_from(&failure.hint);
+            applied.error = Some(failure.message);
+            (DispositionState::Failed, LogKind::DispositionFailed)
         }
         Err(End::Ground(error)) => {
             applied.retryable = crate::fault::Fault::retryable(&error);
@@ -78,6 +87,20 @@ pub(super) async fn apply(
         }
     }
     Ok(())
+}
+
+async fn go(
+    application: &Application<'_>,
+    ground: &mut Box<dyn Ground>,
+    ready: &Ready<'_>,
+    applied: &mut RuleApplied,
+    (id, left): (&str, Option<Cursor>),
+) -> Result<(), End> {
+    let mut work = Work::new(application, ground, ready, applied, id).await?;
+    match &ready.resolved.rule.action {
+        Action::Archive { .. } => archive(&mut work, left).await,
+        _ => walk(&mut work, left).await,
+    }
 }
 
 /// Looks for rows that still match.

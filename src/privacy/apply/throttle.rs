@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Application;
-use super::walk::End;
+use super::work::End;
 use crate::config::Batch;
 use crate::database::schema::Relation;
 use crate::privacy::ground::{Ground, Pressure};

@@ -1,5 +1,6 @@
 //! What PostgreSQL and SQLite say differently.
 
+mod document;
 mod postgres;
 mod sqlite;
 
@@ -66,6 +67,15 @@ pub trait Dialect: Send + Sync {
 
     /// The columns that each row of a table has for itself.
     fn identity(&self, table: &Table) -> Result<String, Unfit>;
+
+    /// A row as a JSON document, on one line.
+    fn line(&self, table: &Table) -> Fragment;
+
+    /// What tells that a row is the same that was read: text that is another when any of its values has changed.
+    fn version(&self, table: &Table) -> Fragment;
+
+    /// Whether a row's version is one of these.
+    fn is_among(&self, table: &Table, versions: &[String]) -> Fragment;
 
     /// A value that no other row has, fit for the column.
     fn random(&self, column: &Column) -> Result<Fragment, Unfit>;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Dialect, Unfit};
+use super::{Dialect, Unfit, document};
 use crate::config::{CalendarUnit, Constant, FakeKind};
 use crate::database::schema::{Column, Family, Relation, Table};
 use crate::privacy::fragment::{Fragment, Scalar};
@@ -96,6 +96,22 @@ impl Dialect for PostgresDialect {
     /// The place of a row is its partition's.
     fn identity(&self, _: &Table) -> Result<String, Unfit> {
         Ok("tableoid, ctid".to_owned())
+    }
+
+    fn line(&self, table: &Table) -> Fragment {
+        document::line(table, self, document::postgres)
+    }
+
+    /// Where it stands, and what wrote it: whoever changes a row writes a new one.
+    fn version(&self, _: &Table) -> Fragment {
+        Fragment::text("(tableoid::text || ctid::text || xmin::text)")
+    }
+
+    fn is_among(&self, table: &Table, versions: &[String]) -> Fragment {
+        let mut among = self.version(table);
+        among.push(" IN (SELECT unnest(string_to_array(");
+        among.append(Fragment::value(Scalar::Text(versions.join(";")), "text")).push(", ';')))");
+        among
     }
 
     fn random(&self, column: &Column) -> Result<Fragment, Unfit> {

@@ -95,6 +95,13 @@ pub fn text(certificate: &serde_json::Value) -> String {
     for left in list(&certificate["remains"]["backups"]) {
         let _ = writeln!(text, "remains       {}", backups(&left));
     }
+    for left in list(&certificate["remains"]["archives"]) {
+        let _ = writeln!(text, "remains       {}", archives(&left));
+    }
+    for store in list(&certificate["remains"]["archives_not_seen"]) {
+        let store = store.as_str().unwrap_or_default();
+        let _ = writeln!(text, "remains       perhaps archives in a store that could not be asked: {store}");
+    }
     for place in list(&certificate["remains"]["database"]) {
         let _ = writeln!(text, "remains       {}", place.as_str().unwrap_or_default());
     }
@@ -110,4 +117,14 @@ fn backups(left: &serde_json::Value) -> String {
     let pinned: Vec<&str> = left["pinned"].as_array().into_iter().flatten().filter_map(|id| id.as_str()).collect();
     let pinned = if pinned.is_empty() { String::new() } else { format!("; pinned: {}", pinned.join(", ")) };
     format!("{} backups {of}: {until}{pinned}", left["count"])
+}
+
+fn archives(left: &serde_json::Value) -> String {
+    let until = match left["last_expires"].as_str() {
+        Some(at) => format!("the last goes at {at}"),
+        None => "kept until somebody deletes them".to_owned(),
+    };
+    let of = |key: &str| left[key].as_str().unwrap_or_default().to_owned();
+    let (table, store) = (of("table"), of("store"));
+    format!("{} archives of {table} in store {store}, which may hold them: {until}", left["count"])
 }

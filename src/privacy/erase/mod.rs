@@ -4,6 +4,7 @@
 //! an erasure that is cut off has been done in part; asked for again, or found again by the HMAC, it comes to the same end.
 
 mod again;
+mod archived;
 mod carry;
 mod certificate;
 mod check;
@@ -17,6 +18,7 @@ mod steps;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use archived::ArchivesLeft;
 pub use certificate::{Certificate, sha256, text as certificate_text};
 pub use erasing::tidy;
 pub use person::{Person, subject};

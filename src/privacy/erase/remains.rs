@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::archived::{self, ArchivesLeft};
 use crate::archive::BackupId;
 use crate::archive::manifest::Purpose;
 use crate::backup::retention::{self, Candidate, Standing};
@@ -16,6 +17,10 @@ use crate::state::{Backup, BackupFilter, Disposed, State};
 pub struct Remains {
     /// The backups that were begun before, by what decides about them.
     pub backups: Vec<BackupsLeft>,
+    /// Archives of rows of the tables in which people stand.
+    pub archives: Vec<ArchivesLeft>,
+    /// Stores whose archives could not be looked at, and why.
+    pub archives_not_seen: Vec<String>,
     /// In the database itself.
     pub database: Vec<String>,
 }
@@ -60,6 +65,7 @@ pub async fn look(config: &Config, database: &DatabaseName, state: &State, now: 
         None => None,
     };
     left.extend(said(None, &others, until));
+    let (archives, archives_not_seen) = archived::look(config, database, state).await?;
     let is_sqlite = config.databases.get(database).is_some_and(|it| matches!(it.kind, DatabaseKind::Sqlite(_)));
     let database = match is_sqlite {
         true => vec!["readers that began earlier see the rows until they end, and the -wal file holds them until then"],
@@ -69,7 +75,8 @@ pub async fn look(config: &Config, database: &DatabaseName, state: &State, now: 
             "samples of the columns' values in pg_statistic until the next ANALYZE",
         ],
     };
-    Ok(Remains { backups: left, database: database.into_iter().map(str::to_owned).collect() })
+    let database = database.into_iter().map(str::to_owned).collect();
+    Ok(Remains { backups: left, archives, archives_not_seen, database })
 }
 
 impl Remains {

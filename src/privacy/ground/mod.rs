@@ -46,6 +46,9 @@ pub trait Ground: Send {
     /// Asks something, changing nothing.
     async fn ask(&mut self, statement: &Statement) -> Result<Vec<Row>, GroundError>;
 
+    /// The same, as long as the answer has no more than so many bytes; `None`: it has.
+    async fn ask_within(&mut self, statement: &Statement, most: usize) -> Result<Option<Vec<Row>>, GroundError>;
+
     /// How long each question may take from now on; at first ten minutes.
     async fn questions_within(&mut self, longest: Duration) -> Result<(), GroundError>;
 

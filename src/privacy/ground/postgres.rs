@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
@@ -16,10 +17,11 @@ use crate::fault::Fault as _;
 use crate::privacy::dialect::{Dialect, PostgresDialect};
 use crate::privacy::fragment::{Scalar, Statement};
 
-/// What every session is told: instants without doubt, no plans compiled for one-off questions, and rows that row security
-/// would hide are an error rather than left where they are.
+/// What every session is told: instants without doubt, values in a form that reads back as the same, no plans compiled for
+/// one-off questions, and rows that row security would hide are an error rather than left where they are.
 const MANNERS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET jit = off; SET row_security = off;
-    SET idle_in_transaction_session_timeout = '60s'; SET standard_conforming_strings = on";
+    SET idle_in_transaction_session_timeout = '60s'; SET standard_conforming_strings = on;
+    SET bytea_output = 'hex'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1";
 
 /// How long one question of a plan may take.
 const QUESTION: &str = "10min";
@@ -123,6 +125,21 @@ impl Ground for PostgresGround {
         let query = bound(statement);
         let rows = query.fetch_all(self.connection.pg()).await.map_err(|error| self.of_sqlx(error))?;
         rows.iter().map(|row| read(row).map_err(|error| classify(&self.database, error))).collect()
+    }
+
+    async fn ask_within(&mut self, statement: &Statement, most: usize) -> Result<Option<Vec<Row>>, GroundError> {
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        let mut answer = bound(statement).fetch(self.connection.pg());
+        // What is not read any more is passed over by the next question.
+        while let Some(row) = answer.try_next().await.map_err(|error| classify(&self.database, error))? {
+            let row = read(&row).map_err(|error| classify(&self.database, error))?;
+            bytes += row.iter().map(|value| if let Scalar::Text(text) = value { text.len() } else { 0 }).sum::<usize>();
+            if bytes > most {
+                return Ok(None);
+            }
+            rows.push(row);
+        }
+        Ok(Some(rows))
     }
 
     async fn questions_within(&mut self, longest: Duration) -> Result<(), GroundError> {

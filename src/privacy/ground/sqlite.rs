@@ -94,6 +94,11 @@ impl Ground for SqliteGround {
         Ok(rows.into_iter().map(|row| row.into_iter().map(Scalar::from).collect()).collect())
     }
 
+    async fn ask_within(&mut self, statement: &Statement, most: usize) -> Result<Option<Vec<Row>>, GroundError> {
+        let rows = self.session.ask_within(&statement.sql, values(statement), most).await.map_err(classify)?;
+        Ok(rows.map(|rows| rows.into_iter().map(|row| row.into_iter().map(Scalar::from).collect()).collect()))
+    }
+
     async fn questions_within(&mut self, longest: Duration) -> Result<(), GroundError> {
         self.questions = longest;
         self.session.limit(longest);

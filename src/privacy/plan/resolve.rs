@@ -116,8 +116,8 @@ impl<'a> Setting<'a> {
                 self.collisions(table, &assignments, &mut warnings)?;
                 (assignments, Some(Fragment::join(undone, " OR ").enclosed()))
             }
-            Action::Delete => (Vec::new(), None),
-            Action::Archive { .. } | Action::DropPartition => {
+            Action::Delete | Action::Archive { .. } => (Vec::new(), None),
+            Action::DropPartition => {
                 return Err(Unfit("this action is not there yet".to_owned()));
             }
         };

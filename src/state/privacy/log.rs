@@ -63,6 +63,10 @@ pub enum LogKind {
     BackupsPruned,
     /// The last backup is gone that held what was disposed of, or a person who was erased.
     CopiesGone,
+    /// Rows were written to an archive, before they go.
+    RowsArchived,
+    /// Archives of rows were deleted: their time had passed, or none of their rows went.
+    ArchivesRemoved,
 }
 
 impl LogKind {
@@ -281,6 +285,17 @@ impl State {
                 .await
                 .map_err(|e| self.error(e))?;
         rows.iter().map(read).collect()
+    }
+
+    /// Whether the log has a line of this kind under a policy.
+    pub async fn has_logged(&self, kind: LogKind, policy: &str) -> Result<bool, StateError> {
+        let row = sqlx::query("SELECT EXISTS (SELECT 1 FROM disposition_log WHERE kind = ?1 AND policy = ?2)")
+            .bind(kind.as_str())
+            .bind(policy)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(|e| self.error(e))?;
+        Ok(row.get(0))
     }
 
     /// Where the log stands.

@@ -8,8 +8,8 @@ mod subject;
 use std::collections::BTreeMap;
 
 use super::super::{
-    Action, Batch, Caps, Change, Daemon, Database, DatabaseKind, DatabaseName, Environment, JobKind, JobName,
-    PrivacyPolicy, StoreName, TableName,
+    Action, BackupJob, Batch, Caps, Change, Daemon, Database, DatabaseKind, DatabaseName, Environment, JobKind,
+    JobName, PrivacyPolicy, StoreName, TableName,
 };
 use super::secret::SecretKeys;
 use super::values::{boolean, duration, number, path, schedule, span, timezone};
@@ -22,6 +22,7 @@ pub(super) fn read(
     known: &Known,
     daemon: Option<&Daemon>,
     databases: &BTreeMap<DatabaseName, Database>,
+    backups: &BTreeMap<String, BackupJob>,
 ) -> Option<(String, PrivacyPolicy)> {
     if let Err(error) = JobName::new(JobKind::Privacy, name) {
         section.reader.error(&section.name_origin(), Problem::new(error.to_string()));
@@ -75,6 +76,7 @@ pub(super) fn read(
         heartbeat,
     };
     sense(section, &policy, databases.get(&policy.database));
+    readers(section, &policy, backups);
     (!section.is_faulty()).then(|| (name.to_owned(), policy))
 }
 
@@ -107,9 +109,33 @@ fn sense(section: &Section<'_>, policy: &PrivacyPolicy, database: Option<&Databa
     if is_sqlite && drops {
         section.error(Problem::new("SQLite has no partitions to drop").help("use `action = \"delete\"`"));
     }
+    for rule in policy.rules.iter().filter(|rule| matches!(rule.action, Action::DropPartition)) {
+        if rule.condition.is_some() {
+            let problem =
+                Problem::new(format!("the rule `{}` drops whole partitions: `where` cannot choose rows", rule.name));
+            section.error(problem.help("leave `where` out, or use `action = \"delete\"`"));
+        }
+    }
     let schemas = policy.rules.iter().filter_map(|rule| rule.table.schema.as_deref());
     if is_sqlite && schemas.into_iter().any(|schema| schema != "main") {
         section.error(Problem::new("SQLite has no schemas").help("name the table alone"));
+    }
+}
+
+/// An archive that nobody could open, or everybody, is none.
+fn readers(section: &Section<'_>, policy: &PrivacyPolicy, backups: &BTreeMap<String, BackupJob>) {
+    let mut jobs = backups.values().filter(|job| job.database == policy.database);
+    let have_keys = jobs.any(|job| !job.encrypt_to.is_empty());
+    for rule in &policy.rules {
+        let is_open = matches!(&rule.action, Action::Archive { encrypt_to, .. } if encrypt_to.is_empty());
+        if is_open && !have_keys {
+            let (name, database) = (&rule.name, &policy.database);
+            let problem = Problem::new(format!(
+                "the rule `{name}` archives rows, which is always encrypted, and no backup of `{database}` has `encrypt_to`"
+            ));
+            section
+                .error(problem.help("name an age public key: `archive = { store = \"…\", encrypt_to = [\"age1…\"] }`"));
+        }
     }
 }
 

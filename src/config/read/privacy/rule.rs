@@ -3,6 +3,7 @@
 use ::config::ValueKind;
 
 use super::super::super::{Action, Rule};
+use super::super::backup::encrypt_to;
 use super::super::values::{choice, span, text};
 use super::super::{Known, Problem, Section};
 use super::{change, table};
@@ -52,9 +53,10 @@ fn action(section: &Section<'_>, known: &Known) -> Option<Action> {
         let archive = table.table("archive");
         let store = archive.required("store", |spot| known.store(spot));
         let expire_after = archive.optional("expire_after", span);
+        let encrypt_to = encrypt_to(&archive);
         archive.finish();
         (!archive.is_faulty()).then_some(())?;
-        Some(Action::Archive { store: store?.to_string(), expire_after })
+        Some(Action::Archive { store: store?, expire_after, encrypt_to: encrypt_to? })
     });
     for key in ["set", "archive"] {
         table.know(key);

@@ -5,7 +5,7 @@ pub mod functions;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Dialect, Unfit};
+use super::{Dialect, Unfit, document};
 use crate::config::{CalendarUnit, Constant, FakeKind};
 use crate::database::schema::{Column, Family, Relation, Table};
 use crate::privacy::fragment::{Fragment, Scalar};
@@ -107,6 +107,24 @@ impl Dialect for SqliteDialect {
         let key = table.key().ok_or_else(|| Unfit(format!("the rows of `{}` have no key", table.relation)))?;
         let names: Vec<String> = key.iter().map(|column| self.name(&column.name)).collect();
         Ok(names.join(", "))
+    }
+
+    fn line(&self, table: &Table) -> Fragment {
+        document::line(table, self, |name, _| document::sqlite(name))
+    }
+
+    /// All that stands in it.
+    fn version(&self, table: &Table) -> Fragment {
+        let mut digest = Fragment::text("caretaker_digest(");
+        digest.append(self.line(table)).push(")");
+        digest
+    }
+
+    fn is_among(&self, table: &Table, versions: &[String]) -> Fragment {
+        let mut among = self.version(table);
+        let list = serde_json::Value::from(versions).to_string();
+        among.push(" IN (SELECT value FROM json_each(").append(Fragment::value(Scalar::Text(list), "")).push("))");
+        among
     }
 
     fn random(&self, column: &Column) -> Result<Fragment, Unfit> {
