@@ -1,6 +1,7 @@
 //! The registry: every kind of job of the configuration, in one place.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
@@ -23,6 +24,8 @@ pub struct Registered {
     pub target: String,
     /// When; `None`: only by hand.
     pub schedule: Option<Schedule>,
+    /// How often it looks for work; `None`: it does not.
+    pub looks_every: Option<Duration>,
     /// The zone of the schedule.
     pub timezone: TimeZone,
     /// What becomes of missed slots.
@@ -63,6 +66,7 @@ pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
             name: job.full_name(),
             target: settings.database.to_string(),
             schedule: settings.schedule.clone(),
+            looks_every: None,
             timezone: settings.timezone.clone(),
             catch_up: settings.catch_up,
             retries: settings.retries,
@@ -76,6 +80,7 @@ pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
             name: job.full_name(),
             target: settings.database.to_string(),
             schedule: settings.schedule.clone(),
+            looks_every: None,
             timezone: settings.timezone.clone(),
             catch_up: CatchUp::Once,
             retries: None,
@@ -91,6 +96,7 @@ pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
                 name: job.full_name(),
                 target: settings.database.to_string(),
                 schedule: Some(schedule.clone()),
+                looks_every: None,
                 timezone: settings.timezone.clone(),
                 // What was not looked at then cannot be looked at now.
                 catch_up: CatchUp::Skip,

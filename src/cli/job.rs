@@ -35,6 +35,7 @@ struct ListedJob {
     target: String,
     schedule: Option<String>,
     timezone: String,
+    looks_every_ms: Option<u64>,
     next: Vec<Slot>,
 }
 
@@ -60,12 +61,17 @@ fn list(scene: &Scene<'_>) -> Result<Exit, CliError> {
             target: job.target,
             schedule: job.schedule.as_ref().map(ToString::to_string),
             timezone: job.timezone.iana_name().unwrap_or("UTC").to_owned(),
+            looks_every_ms: job.looks_every.map(|every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX)),
             next,
         });
     }
     let mut rows = Vec::new();
     for job in &listed {
-        let first = [job.job.clone(), job.target.clone(), job.schedule.clone().unwrap_or("by hand".into())];
+        let first = [
+            job.job.clone(),
+            job.target.clone(),
+            job.schedule.clone().unwrap_or_else(|| unscheduled(job.looks_every_ms.is_some())),
+        ];
         let mut lead = first.into_iter().chain([job.timezone.clone()]).collect::<Vec<_>>();
         if job.next.is_empty() {
             lead.extend(["—".into(), "—".into()]);
@@ -80,6 +86,11 @@ fn list(scene: &Scene<'_>) -> Result<Exit, CliError> {
     scene.output.table(&["job", "database", "schedule", "zone", "next slots", "in UTC"], rows);
     scene.output.json(&listed);
     Ok(Exit::Done)
+}
+
+/// When a job without a schedule runs.
+pub(super) fn unscheduled(looks: bool) -> String {
+    if looks { "when there is work" } else { "by hand" }.to_owned()
 }
 
 async fn start(name: &str, retries: u32, dry_run: bool, scene: &Scene<'_>) -> Result<Exit, CliError> {

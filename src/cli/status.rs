@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::alert;
 use super::exit::{CliError, Exit};
+use super::job::unscheduled;
 use super::output::{age, bytes};
 use super::scene::Scene;
 use crate::run::Lease;
@@ -36,7 +37,7 @@ pub(super) async fn run(scene: &Scene<'_>) -> Result<Exit, CliError> {
             job.name.clone(),
             job.target.clone(),
             run.map_or("never".to_owned(), |run| describe(run, now, scene)),
-            local.clone().unwrap_or_else(|| "by hand".to_owned()),
+            local.clone().unwrap_or_else(|| unscheduled(job.looks_every.is_some())),
         ]);
         jobs.push(json!({"job": job.name, "database": job.target, "last_run": run, "next_slot": next}));
     }

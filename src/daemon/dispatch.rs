@@ -123,6 +123,7 @@ impl Life {
     /// A run's task has ended. A slot whose run could not begin, or is to be tried again, goes back to the queue.
     pub(super) fn finished(&mut self, Finished { slot, report }: Finished) {
         self.queue.finished(&slot.job);
+        self.wanted.finished(&slot.job, &report, Instant::now());
         let (slot, pause) = match (&report.failure, report.retry_in) {
             (_, Some(pause)) => (Waiting { before: slot.before.after(&report), ..slot }, pause),
             (Some(failure), None) if report.run_id.is_none() => match failure.refused {

@@ -16,6 +16,7 @@ use super::service::Service;
 use super::stop::StopSignals;
 use super::timetable::Timetable;
 use super::wake::Wake;
+use super::wanted::Wanted;
 use crate::alert::{DeadMan, Heartbeats};
 use crate::config::Config;
 use crate::fault::chain;
@@ -83,6 +84,7 @@ pub(super) struct Life {
     pub(super) jobs: BTreeMap<String, Registered>,
     pub(super) timetable: Timetable,
     pub(super) queue: Queue,
+    pub(super) wanted: Wanted,
     pub(super) service: Service,
     pub(super) tasks: TaskTracker,
     pub(super) cancel: CancellationToken,
@@ -110,6 +112,7 @@ impl Life {
             jobs: jobs.into_iter().map(|job| (job.name.clone(), job)).collect(),
             timetable,
             queue: Queue::default(),
+            wanted: Wanted::default(),
             passed_over: Vec::new(),
             service: Service::new(),
             tasks: TaskTracker::new(),
@@ -143,6 +146,7 @@ impl Life {
                     self.finished(finished);
                     self.start_waiting();
                 }
+                Some(looked) = self.wanted.seen.recv() => self.looked(looked).await,
                 _ = hangup.recv() => self.reload().await,
                 () = stop.received() => break,
             }
@@ -168,6 +172,7 @@ impl Life {
                     self.enqueue(Waiting { job, slot, catch_up, routine, before: Attempts::default(), not_before });
                 }
                 self.start_waiting();
+                self.look_for_work();
                 // Whoever waits for a sign of life waits for all of it: what is found must also be told.
                 if self.alerts.are_alive(self.service.patience()) {
                     self.service.alive();

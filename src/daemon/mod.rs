@@ -10,6 +10,7 @@ mod service;
 mod stop;
 mod timetable;
 mod wake;
+mod wanted;
 
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,7 @@ impl Life {
         tracing::info!(running, "stopping");
         self.tasks.close();
         self.finished_rx.close();
+        self.wanted.stop();
         let until = Instant::now() + self.config.daemon.drain_timeout;
         loop {
             self.service.extend(Duration::from_secs(30));

@@ -47,6 +47,7 @@ fn job(name: &str, schedule: &str, catch_up: CatchUp) -> Registered {
         name: name.to_owned(),
         target: String::new(),
         schedule: Some(schedule.parse().unwrap()),
+        looks_every: None,
         timezone: TimeZone::get("Europe/Berlin").unwrap(),
         catch_up,
         retries: None,

@@ -89,18 +89,25 @@ impl Attempts {
 /// Makes one attempt at a job under its lease, after settling what a killed predecessor left. Never waits for the lease;
 /// whether another attempt should follow stands in the report.
 pub async fn execute(job: &dyn Job, request: &Request, state: &State, cancel: &CancellationToken) -> RunReport {
-    let mut lease = match Lease::acquire(state.dir(), &job.name(), Timestamp::now()) {
-        Ok(lease) => lease,
-        Err(error) => {
-            let busy = matches!(error, LeaseError::Busy { .. });
-            let failure = Failure::from(error);
-            return RunReport::refused(Failure { refused: busy.then_some(Refusal::Busy), ..failure });
-        }
+    let leases = acquire(state, &job.name()).and_then(|lease| {
+        let other = job.keeps_away().map(|other| acquire(state, &other)).transpose()?;
+        Ok((lease, other))
+    });
+    let (mut lease, _other) = match leases {
+        Ok(leases) => leases,
+        Err(failure) => return RunReport::refused(failure),
     };
     if let Err(failure) = settle(job, state).await {
         return RunReport::refused(failure);
     }
     attempt(job, request, state, &mut lease, cancel).await.unwrap_or_else(RunReport::refused)
+}
+
+fn acquire(state: &State, name: &str) -> Result<Lease, Failure> {
+    Lease::acquire(state.dir(), name, Timestamp::now()).map_err(|error| {
+        let busy = matches!(error, LeaseError::Busy { .. });
+        Failure { refused: busy.then_some(Refusal::Busy), ..Failure::from(error) }
+    })
 }
 
 /// Settles what a killed run of this job has left. The caller holds the lease.

@@ -39,6 +39,17 @@ pub trait Job: Send + Sync {
         false
     }
 
+    /// The lease of another job that it holds as well: the two never run beside each other.
+    fn keeps_away(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether there is something to do. Asked again and again of a job that looks for work rather than have a schedule; what
+    /// it sees in vain leaves no run.
+    async fn is_wanted(&self, _state: &State) -> bool {
+        true
+    }
+
     /// Says what a run would do now, and does nothing.
     async fn plan(&self) -> Result<PlanView, Failure>;
 

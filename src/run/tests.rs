@@ -98,3 +98,46 @@ async fn what_was_given_up_while_it_waited_is_not_run() {
     assert_eq!(again.failure.unwrap().refused, Some(Refusal::Settled));
     assert_eq!(job.found.lock().unwrap().len(), 1);
 }
+
+/// One that must not run beside the other.
+struct Beside;
+
+#[async_trait]
+impl Job for Beside {
+    fn name(&self) -> String {
+        "test.beside".to_owned()
+    }
+    fn keeps_away(&self) -> Option<String> {
+        Some("test.half".to_owned())
+    }
+    fn limits(&self) -> Limits {
+        Limits { timeout: Duration::from_secs(60), stall_timeout: Duration::from_secs(60) }
+    }
+    async fn plan(&self) -> Result<PlanView, Failure> {
+        Err(Failure::new("never planned"))
+    }
+    async fn recover(&self, _state: &State) -> Result<(), Failure> {
+        Ok(())
+    }
+    async fn run(&self, context: &RunContext) -> Result<Outcome, Failure> {
+        // Nor does the other begin meanwhile.
+        let other = execute(&HalfDone::default(), &by_hand(), &context.state, &CancellationToken::new()).await;
+        Ok(Outcome::Succeeded { summary: json!({"busy": other.failure.unwrap().refused == Some(Refusal::Busy)}) })
+    }
+}
+
+fn by_hand() -> Request {
+    Request { cause: Cause::Manual, slot: None, ..request(Timestamp::UNIX_EPOCH) }
+}
+
+#[tokio::test]
+async fn jobs_that_share_a_lease_never_run_beside_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = State::open(dir.path()).await.unwrap();
+    let held = super::Lease::acquire(dir.path(), "test.half", Timestamp::UNIX_EPOCH).unwrap();
+    let refused = execute(&Beside, &by_hand(), &state, &CancellationToken::new()).await;
+    assert_eq!((refused.run_id, refused.failure.unwrap().refused), (None, Some(Refusal::Busy)));
+    drop(held);
+    let done = execute(&Beside, &by_hand(), &state, &CancellationToken::new()).await;
+    assert_eq!(done.summary.unwrap()["busy"], true);
+}
