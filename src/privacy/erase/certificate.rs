@@ -102,6 +102,10 @@ pub fn text(certificate: &serde_json::Value) -> String {
         let store = store.as_str().unwrap_or_default();
         let _ = writeln!(text, "remains       perhaps archives in a store that could not be asked: {store}");
     }
+    for copy in list(&certificate["remains"]["copies"]) {
+        let (into, host, at) = (of(&copy, "into"), of(&copy, "host"), of(&copy, "at"));
+        let _ = writeln!(text, "remains       perhaps a copy in {into}, made on {host} at {at}");
+    }
     for place in list(&certificate["remains"]["database"]) {
         let _ = writeln!(text, "remains       {}", place.as_str().unwrap_or_default());
     }

@@ -8,6 +8,7 @@ mod archived;
 mod carry;
 mod certificate;
 mod check;
+mod copies;
 mod erasing;
 mod held;
 mod person;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use archived::ArchivesLeft;
 pub use certificate::{Certificate, sha256, text as certificate_text};
+pub use copies::CopyLeft;
 pub use erasing::tidy;
 pub use person::{Person, subject};
 pub use receive::due;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::archived::{self, ArchivesLeft};
+use super::copies::{self, CopyLeft};
 use crate::archive::BackupId;
 use crate::archive::manifest::Purpose;
 use crate::backup::retention::{self, Candidate, Standing};
@@ -21,6 +22,8 @@ pub struct Remains {
     pub archives: Vec<ArchivesLeft>,
     /// Stores whose archives could not be looked at, and why.
     pub archives_not_seen: Vec<String>,
+    /// Copies that Caretaker has made outside the stores.
+    pub copies: Vec<CopyLeft>,
     /// In the database itself.
     pub database: Vec<String>,
 }
@@ -66,6 +69,7 @@ pub async fn look(config: &Config, database: &DatabaseName, state: &State, now: 
     };
     left.extend(said(None, &others, until));
     let (archives, archives_not_seen) = archived::look(config, database, state).await?;
+    let copies = copies::look(database, state).await?;
     let is_sqlite = config.databases.get(database).is_some_and(|it| matches!(it.kind, DatabaseKind::Sqlite(_)));
     let database = match is_sqlite {
         true => vec!["readers that began earlier see the rows until they end, and the -wal file holds them until then"],
@@ -76,7 +80,7 @@ pub async fn look(config: &Config, database: &DatabaseName, state: &State, now: 
         ],
     };
     let database = database.into_iter().map(str::to_owned).collect();
-    Ok(Remains { backups: left, archives, archives_not_seen, database })
+    Ok(Remains { backups: left, archives, archives_not_seen, copies, database })
 }
 
 impl Remains {

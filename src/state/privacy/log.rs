@@ -287,6 +287,17 @@ impl State {
         rows.iter().map(read).collect()
     }
 
+    /// The lines of a kind about a database.
+    pub async fn logged_of(&self, kind: LogKind, database: &str) -> Result<Vec<LogRecord>, StateError> {
+        let rows = sqlx::query("SELECT * FROM disposition_log WHERE kind = ?1 AND database = ?2 ORDER BY seq")
+            .bind(kind.as_str())
+            .bind(database)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| self.error(e))?;
+        rows.iter().map(read).collect()
+    }
+
     /// Whether the log has a line of this kind under a policy.
     pub async fn has_logged(&self, kind: LogKind, policy: &str) -> Result<bool, StateError> {
         let row = sqlx::query("SELECT EXISTS (SELECT 1 FROM disposition_log WHERE kind = ?1 AND policy = ?2)")

@@ -144,8 +144,20 @@ fn a_copy_that_is_there_already_is_reached_too(#[values(Kind::Postgres, Kind::Sq
     let copy = scene.to_come("restored.db");
     restore(&scene, &copy, &["--without-replay"]).succeeds();
     assert_eq!((copy.count("users"), scene.logged("replay_skipped").len()), (11, 1));
+    // Whoever is erased next is told where they may still be.
+    let erased = |person| {
+        let command = ["erase", "school", "--subject", &key.of(person), "--yes", "--format", "json"];
+        scene.privacy(&command).succeeds().json()["certificate"]["remains"]["copies"].clone()
+    };
+    let name = copy.url().rsplit('/').next().unwrap().split('?').next().unwrap().replace("%2D", "-");
+    let copies = erased(4);
+    assert!(copies[0]["into"].as_str().unwrap().contains(&name.replace("%5F", "_")), "{copies} {name}");
     scene.privacy(&["replay", "app", "--into", &copy.url()]).exits(3).complains("--yes");
-    scene.privacy(&["replay", "app", "--into", &copy.url(), "--yes"]).succeeds().says("1 person in it");
-    assert_eq!((copy.count("users"), copy.count("comments")), (10, 54));
+    scene.privacy(&["replay", "app", "--into", &copy.url(), "--yes"]).succeeds().says("2 people in it");
+    assert_eq!((copy.count("users"), copy.count("comments")), (9, 48));
     scene.privacy(&["replay", "app", "--into", &copy.url(), "--yes"]).succeeds().says("0 people in it, 0 rows");
+    if let Ground::Sqlite(path) = &copy {
+        fs::remove_file(path).unwrap();
+        assert_eq!(erased(5), serde_json::json!([]));
+    }
 }
