@@ -27,7 +27,7 @@ use crate::archive::codec::Identities;
 use crate::archive::manifest::SourceKind;
 use crate::config::Config;
 use crate::privacy::approval::Hand;
-use crate::privacy::replay::{Replay, Replayed};
+use crate::privacy::replay::{Copy, Replay, Replayed};
 use crate::privacy::session::Place;
 use crate::run::{Failure, Progress, who};
 use crate::state::State;
@@ -123,24 +123,21 @@ pub async fn replay_into(
     replay: &Replay,
     context: &RestoreContext<'_>,
 ) -> Result<Vec<Replayed>, Failure> {
-    let copy = target.to_string();
     match target {
-        Target::Postgres(server) => postgres::erase_again(server, replay, &copy, context).await,
-        Target::Sqlite(path) => apply_again(replay, &Place::File(path.clone()), &copy, context).await,
+        Target::Postgres(server) => postgres::erase_again(server, replay, None, context).await,
+        Target::Sqlite(path) => {
+            let copy = Copy { place: Place::File(path.clone()), name: target.to_string(), snapshot_at: None };
+            apply_again(replay, &copy, context).await
+        }
     }
 }
 
 /// Applies the erasures again to a copy that is complete but for that.
-async fn apply_again(
-    replay: &Replay,
-    place: &Place,
-    copy: &str,
-    context: &RestoreContext<'_>,
-) -> Result<Vec<Replayed>, Failure> {
+async fn apply_again(replay: &Replay, copy: &Copy, context: &RestoreContext<'_>) -> Result<Vec<Replayed>, Failure> {
     context.progress.phase("erase");
     let who = who();
     let hand = Hand { who: &who, is_person: true, run_id: None };
-    let applied = replay.apply(context.config, context.state, place, copy, &hand);
+    let applied = replay.apply(context.config, context.state, copy, &hand);
     tokio::select! {
         applied = context.progress.beat_during(applied) => applied,
         () = context.cancel.cancelled() => Err(Failure::new("cancelled")),

@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 
+use jiff::Timestamp;
+
 use super::compare::{Comparison, compare, depth};
 use super::source::BackupSource;
 use super::verify::writer_major;
@@ -13,7 +15,7 @@ use crate::database::postgres::{
     Closed, Connection, CopySession, DatabaseErrorKind, Identifier, NewDatabase, Postgres, Program, RestoreOptions,
     RestoreProcess, Tool, Wanted, find,
 };
-use crate::privacy::replay::{Replay, Replayed};
+use crate::privacy::replay::{Copy, Replay, Replayed};
 use crate::privacy::session::Place;
 use crate::run::{Failure, Refusal};
 
@@ -127,7 +129,7 @@ pub(super) async fn restore(
     let comparison = compare_database(source, server, context).await?;
     let replayed = match replay.count() {
         0 => Vec::new(),
-        _ => erase_again(server, replay, &Target::Postgres(server.clone()).to_string(), context).await?,
+        _ => erase_again(server, replay, Some(plan.snapshot_at), context).await?,
     };
     Ok(Restored { comparison, replayed, warnings })
 }
@@ -150,11 +152,13 @@ async fn close(server: &Postgres) -> Result<(), Failure> {
 pub(super) async fn erase_again(
     server: &Postgres,
     replay: &Replay,
-    copy: &str,
+    snapshot_at: Option<Timestamp>,
     context: &RestoreContext<'_>,
 ) -> Result<Vec<Replayed>, Failure> {
+    let name = Target::Postgres(server.clone()).to_string();
+    let copy = Copy { place: Place::Postgres(server.clone()), name, snapshot_at };
     let again = async {
-        let replayed = super::apply_again(replay, &Place::Postgres(server.clone()), copy, context).await?;
+        let replayed = super::apply_again(replay, &copy, context).await?;
         let mut connection = server.connect("restore").await?;
         connection.open_to_others().await?;
         connection.close().await;

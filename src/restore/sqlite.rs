@@ -13,7 +13,7 @@ use crate::archive::manifest::Object;
 use crate::backup;
 use crate::config::SqliteCheck;
 use crate::database::sqlite;
-use crate::privacy::replay::Replay;
+use crate::privacy::replay::{Copy, Replay};
 use crate::privacy::session::Place;
 use crate::run::Failure;
 
@@ -87,7 +87,8 @@ pub(super) async fn restore(
     context.progress.phase("compare");
     let comparison = compare_file(source, staged.path(), context).await?;
     let place = Place::File(staged.path().to_owned());
-    let replayed = super::apply_again(replay, &place, &plan.target, context).await?;
+    let copy = Copy { place, name: plan.target.clone(), snapshot_at: Some(plan.snapshot_at) };
+    let replayed = super::apply_again(replay, &copy, context).await?;
     // What is still in a -wal file would stay behind.
     if sqlite::wal_bytes(staged.path()) > 0 {
         return Err(Failure::new("a bug: the restored file was changed and not closed").into());

@@ -7,6 +7,7 @@ pub mod escrow;
 mod fit;
 mod prepare;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
@@ -26,6 +27,16 @@ pub struct Group {
     policy: PrivacyPolicy,
     key: HmacKey,
     erasures: Vec<Erasure>,
+}
+
+/// A copy of a database.
+pub struct Copy {
+    /// Where it is.
+    pub place: Place,
+    /// What the log calls it.
+    pub name: String,
+    /// The instant whose data it holds, where that is known.
+    pub snapshot_at: Option<Timestamp>,
 }
 
 /// What applying a policy's erasures again has come to.
@@ -49,7 +60,7 @@ impl Replay {
         self.groups.iter().map(|group| group.erasures.len()).sum()
     }
 
-    /// Applies them to a copy, and logs it. `copy`: what the log calls it.
+    /// Applies them to a copy, and logs it.
     ///
     /// # Errors
     ///
@@ -58,22 +69,21 @@ impl Replay {
         &self,
         config: &Config,
         state: &State,
-        place: &Place,
-        copy: &str,
+        copy: &Copy,
         hand: &Hand<'_>,
     ) -> Result<Vec<Replayed>, Failure> {
         let mut done = Vec::new();
         for group in &self.groups {
-            let replayed = group.apply(config, state, place, hand).await.map_err(|failure| {
+            let replayed = group.apply(config, state, copy, hand).await.map_err(|failure| {
                 let message =
                     format!("the erasures under {} are not applied again: {}", group.policy.name, failure.message);
                 Failure { message, ..failure }
             })?;
             let detail = json!({
-                "into": copy, "erasures": replayed.erasures, "people": replayed.people, "rows": replayed.rows,
+                "into": copy.name, "erasures": replayed.erasures, "people": replayed.people, "rows": replayed.rows,
             });
             let entry = hand.entry(&group.policy, LogKind::ErasuresReplayed, detail);
-            state.log(&entry, jiff::Timestamp::now()).await?;
+            state.log(&entry, Timestamp::now()).await?;
             done.push(replayed);
         }
         Ok(done)
@@ -81,8 +91,8 @@ impl Replay {
 }
 
 impl Group {
-    async fn apply(&self, config: &Config, state: &State, place: &Place, hand: &Hand<'_>) -> Result<Replayed, Failure> {
-        let mut session = Session::open_at(place.clone(), &self.policy, self.key.clone(), Purpose::Work).await?;
+    async fn apply(&self, config: &Config, state: &State, copy: &Copy, hand: &Hand<'_>) -> Result<Replayed, Failure> {
+        let mut session = Session::open_at(copy.place.clone(), &self.policy, self.key.clone(), Purpose::Work).await?;
         let (fitting, mut warnings) = fit::fit(&session.seen.setting(&self.policy, session.ground.as_ref()))?;
         warnings.extend(self.forgotten(&session));
         let (mut people, mut rows) = (0, 0);
@@ -93,6 +103,7 @@ impl Group {
             let erasing = Erasing { config, policy: &self.policy, state, hand };
             let found = Person::again(ground, &setting, &hmacs).await?;
             people = found.len();
+            warnings.extend(copy.snapshot_at.and_then(|at| self.given_again(found.keys(), at)));
             let mut left = Vec::new();
             for (hmac, person) in &found {
                 match erasing.again(ground, &setting, person).await {
@@ -109,6 +120,21 @@ impl Group {
             }
         }
         Ok(Replayed { policy: self.policy.name.clone(), erasures: self.erasures.len(), people, rows, warnings })
+    }
+
+    /// People who stand in a copy that was made after they were erased: their keys may be somebody else's by then.
+    fn given_again<'a>(&self, found: impl Iterator<Item = &'a String>, snapshot_at: Timestamp) -> Option<String> {
+        let before = |hmac: &&String| {
+            let theirs = self.erasures.iter().filter(|erasure| erasure.subject_hmac == **hmac);
+            theirs.filter_map(|erasure| erasure.completed).max().is_some_and(|at| at < snapshot_at)
+        };
+        let count = found.filter(before).count();
+        (count > 0).then(|| {
+            let people = crate::units::counted(count, "person was", "people were");
+            format!(
+                "{people} erased before the backup was made and stood in it again: are keys given to somebody else?"
+            )
+        })
     }
 
     /// Tables of the copy that an erasure reached then and that the policy does not name any more.

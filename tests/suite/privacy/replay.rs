@@ -121,6 +121,22 @@ fn people_whom_the_backup_never_knew_and_those_who_are_deferred_are_left_alone(
     assert_eq!(copy.count(&format!("users WHERE id = {}", key.of(5))), 1);
 }
 
+#[test]
+fn a_key_that_was_given_to_somebody_else_is_said() {
+    let (scene, key) = (school(Kind::Sqlite, Key::Integer), Key::Integer);
+    erased_since_the_backup(&scene, key);
+    scene.sql(&format!("INSERT INTO users VALUES ({}, 'somebody else')", key.of(3)));
+    scene.sandbox.run_nightly();
+    let copy = scene.to_come("restored.db");
+    let told = restore(&scene, &copy, &[]).succeeds();
+    assert!(
+        told.stdout.contains("1 person was erased before the backup was made and stood in it again"),
+        "{}",
+        told.stdout
+    );
+    assert_eq!(copy.count("users WHERE name = 'somebody else'"), 0);
+}
+
 #[rstest]
 fn a_backup_of_an_older_schema_is_searched_as_far_as_it_goes(#[values(Kind::Postgres, Kind::Sqlite)] kind: Kind) {
     let (scene, key) = (school(kind, Key::Integer), Key::Integer);
