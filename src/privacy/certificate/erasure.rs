@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::basis::{approval, copies_gone, is};
-use super::{Basis, Certificate, Erased, Of, Outcome, statement};
+use super::{Basis, Certificate, Deferral, Erased, Of, Outcome, statement};
 use crate::privacy::erase::{Found, Remains, sha256};
 use crate::state::{Erasure, LogKind, LogRecord};
 
@@ -54,6 +54,7 @@ pub fn erasure(records: &[LogRecord], erasure: &Erasure, mut basis: Basis) -> Op
             subject_hmac: erasure.subject_hmac.clone(),
             reason: erasure.reason.clone(),
             due: erasure.due,
+            deferred: records.iter().filter(of_it).filter_map(deferral).collect(),
             references: kept.references,
             residual: kept.residual,
         }),
@@ -63,4 +64,9 @@ pub fn erasure(records: &[LogRecord], erasure: &Erasure, mut basis: Basis) -> Op
     };
     certificate.statement = statement::of(&certificate);
     Some(certificate)
+}
+
+fn deferral(record: &LogRecord) -> Option<Deferral> {
+    let holds = record.detail["holds"].as_array().into_iter().flatten().filter_map(|id| id.as_str());
+    is(record, LogKind::ErasureDeferred).then(|| Deferral { at: record.at, holds: holds.map(str::to_owned).collect() })
 }

@@ -118,10 +118,21 @@ pub struct Erased {
     pub reason: Option<String>,
     /// When it had to be done.
     pub due: Timestamp,
+    /// When holds kept it waiting.
+    pub deferred: Vec<Deferral>,
     /// What was done.
     pub references: Vec<Found>,
     /// What a search of all declared columns found afterwards.
     pub residual: Vec<Found>,
+}
+
+/// Holds that an erasure has met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Deferral {
+    /// When.
+    pub at: Timestamp,
+    /// Their ids.
+    pub holds: Vec<String>,
 }
 
 impl Certificate {

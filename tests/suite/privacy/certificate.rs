@@ -129,14 +129,20 @@ fn that_of_an_erasure_is_the_ledgers_and_a_changed_one_is_told(#[values(Kind::Po
 }
 
 #[test]
-fn one_that_waits_has_none_yet() {
+fn an_erasure_that_waits_has_none_yet_and_later_says_what_it_waited_for() {
     let scene = school(Kind::Sqlite, Key::Integer);
     scene.policy(&people::policy(Key::Integer));
     let id = Key::Integer.of(3);
-    scene.privacy(&["hold", "add", "school", "--subject", &id, "--reason", "case 7"]).succeeds();
+    let hold = ["hold", "add", "school", "--subject", &id, "--reason", "case 7", "--format", "json"];
+    let hold = scene.privacy(&hold).json()["id"].as_str().unwrap().to_owned();
     people::erase(&scene, &id).exits(3);
     let waiting = scene.privacy(&["erasures", "--format", "json"]).json()[0]["id"].as_str().unwrap().to_owned();
     scene.privacy(&["certificate", &waiting]).exits(1).complains("has no certificate yet, it is deferred: held by");
+    scene.privacy(&["hold", "release", &hold]).succeeds();
+    let made = certificate(&scene, &waiting);
+    assert_eq!(made["deferred"][0]["holds"], serde_json::json!([hold]));
+    scene.privacy(&["certificate", &waiting]).says(&format!("held by {hold}"));
+    scene.privacy(&["certificate", &waiting, "--html"]).says(&format!("<code>{hold}</code>"));
 }
 
 #[test]
