@@ -18,6 +18,7 @@ pub mod hold;
 mod job;
 pub mod key;
 mod names;
+mod partition;
 pub mod plan;
 pub mod policy;
 mod precondition;

@@ -70,6 +70,13 @@ fn meaning(text: &mut String, meaning: &Meaning) {
     if meaning.rows > 0 {
         forecast(text, &meaning.forecast);
     }
+    for one in &meaning.partitions {
+        let rows = one.rows.map_or_else(String::new, |rows| format!(", {rows} rows"));
+        #[allow(clippy::cast_precision_loss, reason = "for people")]
+        let bytes = units::bytes(one.bytes as f64);
+        let what = one.stays_because.as_ref().map_or_else(|| "goes".to_owned(), |why| format!("stays: {why}"));
+        let _ = writeln!(text, "  partition     {} {}{rows}, {bytes}: {what}", one.name, one.bounds);
+    }
     for row in &meaning.sample {
         let values: Vec<String> = row.iter().map(|(column, value)| format!("{column}={value}")).collect();
         let _ = writeln!(text, "  for example   {}", values.join(" "));

@@ -61,7 +61,8 @@ impl Shelf {
                     self.store.delete(&object.key).await?;
                 }
             }
-            Ok(())
+            // Nobody else writes here: policies are applied by one process at a time.
+            self.store.sweep(&self.folder).await.map(drop)
         })
         .await
     }

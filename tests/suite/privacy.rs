@@ -18,6 +18,7 @@ mod forecast;
 mod holds;
 mod interrupted;
 mod log;
+mod partitions;
 mod people;
 mod remains;
 mod replay;

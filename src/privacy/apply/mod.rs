@@ -2,6 +2,7 @@
 
 mod archive;
 mod pace;
+mod partitions;
 mod residual;
 mod rule;
 mod throttle;
@@ -34,6 +35,9 @@ pub struct RuleApplied {
     pub table: String,
     /// Rows that are gone or changed.
     pub rows: u64,
+    /// Partitions that are gone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<String>,
     /// How many archives they were put into before.
     pub archives: u64,
     /// In how many transactions.
@@ -142,6 +146,7 @@ impl RuleApplied {
             rule: rule.name.clone(),
             table: rule.table.to_string(),
             rows: 0,
+            partitions: Vec::new(),
             archives: 0,
             batches: 0,
             busy_ms: 0,

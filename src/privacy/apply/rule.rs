@@ -5,6 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::archive::archive;
+use super::partitions::drop_partitions;
 use super::residual::{self, Residual};
 use super::walk::walk;
 use super::window::Cursor;
@@ -38,7 +39,9 @@ pub(super) async fn apply(
     let (id, left) = begin(application, ready).await?;
     applied.disposition = Some(id.clone());
     let mut went = go(application, ground, ready, applied, (&id, left)).await;
-    if went.is_ok() {
+    let drops = matches!(ready.resolved.rule.action, Action::DropPartition);
+    // Which partitions stay, and why, stands in the plan.
+    if went.is_ok() && !drops {
         match left_over(application, ground, ready).await {
             Ok(found) => {
                 applied.left = found.left;
@@ -52,6 +55,9 @@ pub(super) async fn apply(
         "batches": applied.batches, "longest_ms": applied.longest_ms, "left": applied.left, "cutoff": ready.meaning.cutoff,
         "kept_for_children": ready.meaning.kept_for_children, "held": ready.meaning.held, "residual": applied.residual,
     });
+    if drops {
+        detail["partitions"] = json!(applied.partitions);
+    }
     let (end, kind) = match went {
         Ok(()) => (DispositionState::Completed, LogKind::DispositionCompleted),
         Err(End::Store(failure)) => return Err(failure),
@@ -79,7 +85,7 @@ pub(super) async fn apply(
         detail["error"] = json!(error);
     }
     state.end_disposition(&id, end, &application.entry(kind, detail), Timestamp::now()).await?;
-    if applied.rows >= MUCH {
+    if applied.rows >= MUCH && !drops {
         application.context.progress.phase("vacuum");
         let tidied = application.context.progress.beat_during(ground.tidy(&ready.resolved.table.relation)).await;
         if let Err(error) = tidied {
@@ -99,6 +105,7 @@ async fn go(
     let mut work = Work::new(application, ground, ready, applied, id).await?;
     match &ready.resolved.rule.action {
         Action::Archive { .. } => archive(&mut work, left).await,
+        Action::DropPartition => drop_partitions(&mut work).await,
         _ => walk(&mut work, left).await,
     }
 }
@@ -142,11 +149,16 @@ async fn begin(application: &Application<'_>, ready: &Ready<'_>) -> Result<(Stri
         planned: ready.meaning.rows,
         started_at: now,
     };
-    let detail = json!({
+    let mut detail = json!({
         "disposition": new.id, "rule": rule, "table": ready.resolved.table.relation.to_string(),
         "action": action(&ready.resolved.rule.action), "cutoff": new.cutoff, "planned": new.planned,
         "policy_hash": application.hash, "reason": ready.resolved.rule.reason,
     });
+    let going = ready.meaning.partitions.iter().filter(|one| one.goes);
+    let going: Vec<_> = going.map(|one| json!({"name": one.name, "rows": one.rows})).collect();
+    if !going.is_empty() {
+        detail["partitions"] = json!(going);
+    }
     state.begin_disposition(&new, &application.entry(LogKind::DispositionStarted, detail)).await?;
     Ok((new.id, None))
 }

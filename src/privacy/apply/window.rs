@@ -68,6 +68,7 @@ impl<'a> Windows<'a> {
             Walk::Key(_) => self.by_key(ground, end, rows).await.map(Some),
             Walk::Age(_) => self.by_age(ground, end, rows).await.map(Some),
             Walk::Pages => Ok(Some(self.by_page(end, rows))),
+            Walk::Partitions => Ok(None),
         }
     }
 
@@ -178,6 +179,7 @@ async fn end(
     let dialect = ground.dialect();
     let table = dialect.table(&resolved.table.relation);
     let question = match walk {
+        Walk::Partitions => return Ok(None),
         Walk::Pages => Fragment::text(format!(
             "SELECT (pg_relation_size('{}'::regclass) / current_setting('block_size')::int8)::text",
             table.replace('\'', "''")

@@ -2,12 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use super::pace::Pace;
 use super::throttle::{Throttle, pause, rest};
 use super::window::{Cursor, Windows};
 use super::{Application, RuleApplied};
+use crate::database::schema::Relation;
 use crate::privacy::fragment::Fragment;
-use crate::privacy::ground::{Ground, GroundError, Trouble};
+use crate::privacy::ground::{Dropped, Ground, GroundError, Trouble};
 use crate::privacy::hold::Holding;
 use crate::privacy::plan::Ready;
 use crate::run::Failure;
@@ -118,6 +121,25 @@ impl<'w> Work<'w> {
         }
     }
 
+    /// Runs a statement that is a transaction by itself.
+    pub(super) async fn alone(&mut self, sql: &str, wait: Duration) -> Result<(), GroundError> {
+        self.application.context.progress.beat_during(self.ground.alone(sql, wait)).await
+    }
+
+    /// Drops a table of which `look` tells that it may go, under the holds and the cap.
+    pub(super) async fn drop_table(
+        &mut self,
+        table: &Relation,
+        look: Fragment,
+        wait: Duration,
+    ) -> Result<Dropped, GroundError> {
+        let caps = &self.application.setting.policy.caps;
+        let most = caps.max_rows.max(self.ready.meaning.rows).saturating_sub(self.applied.rows);
+        let look = look.finish(self.application.setting.dialect.placeholder());
+        let dropping = self.ground.drop_table(table, &look, (most, wait), &self.holds);
+        self.application.context.progress.beat_during(dropping).await
+    }
+
     /// Something succeeded: patience is as it was at first.
     pub(super) fn is_well(&mut self) {
         self.patience = PATIENCE;
@@ -160,7 +182,12 @@ impl<'w> Work<'w> {
 
     /// Writes down how far it has come, after the rows are gone: what is done a second time finds nothing to do. Then rests,
     /// and looks at the cap: rows can come to match while it works.
-    pub(super) async fn record(&mut self, rows: u64, took: Duration, cursor: &Cursor) -> Result<(), End> {
+    pub(super) async fn record(
+        &mut self,
+        rows: u64,
+        took: Duration,
+        cursor: &(impl Serialize + Sync),
+    ) -> Result<(), End> {
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.applied.rows += rows;
         self.applied.batches += 1;

@@ -47,6 +47,9 @@ pub trait Dialect: Send + Sync {
     /// `column < cutoff`, for a column that tells a row's age. Rows whose age is NULL are never older.
     fn older(&self, column: &Column, cutoff: Timestamp, zone: &TimeZone) -> Result<Fragment, Unfit>;
 
+    /// An instant as a value that is compared with a column's.
+    fn cutoff(&self, column: &Column, at: Timestamp, zone: &TimeZone) -> Result<Fragment, Unfit>;
+
     /// `column >= from`, where an index on it finds such rows; `None`: all rows would be read.
     fn since(&self, column: &Column, from: Timestamp, zone: &TimeZone) -> Option<Fragment>;
 

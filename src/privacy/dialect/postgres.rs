@@ -58,6 +58,10 @@ impl Dialect for PostgresDialect {
         Ok(older)
     }
 
+    fn cutoff(&self, column: &Column, at: Timestamp, zone: &TimeZone) -> Result<Fragment, Unfit> {
+        instant(column, at, zone)
+    }
+
     fn since(&self, column: &Column, from: Timestamp, zone: &TimeZone) -> Option<Fragment> {
         let mut since = Fragment::text(format!("{} >= ", self.name(&column.name)));
         since.append(instant(column, from, zone).ok()?);

@@ -64,6 +64,25 @@ pub trait Ground: Send {
         gate: &dyn Gate,
     ) -> Result<Option<u64>, GroundError>;
 
+    /// Runs a statement that is a transaction by itself, and waits for a lock no longer than `wait`.
+    async fn alone(&mut self, sql: &str, wait: Duration) -> Result<(), GroundError> {
+        let _ = (sql, wait);
+        Err(GroundError::unknown("statements of this kind"))
+    }
+
+    /// Drops a table in one transaction, in which `look` tells how many rows it has, how many of them are not old, and how
+    /// many are held: if any is, or there are more than `most`, it stays. At last `gate` is asked.
+    async fn drop_table(
+        &mut self,
+        table: &Relation,
+        look: &Statement,
+        (most, wait): (u64, Duration),
+        gate: &dyn Gate,
+    ) -> Result<Dropped, GroundError> {
+        let _ = (table, look, most, wait, gate);
+        Err(GroundError::unknown("dropping tables"))
+    }
+
     /// How long to rest after a transaction that took so long, so that others get their turn.
     fn rest(&self, _took: Duration) -> Duration {
         Duration::ZERO
@@ -74,6 +93,17 @@ pub trait Ground: Send {
 
     /// Clears up a table of which much was removed.
     async fn tidy(&mut self, table: &Relation) -> Result<(), GroundError>;
+}
+
+/// What became of a table that was to be dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dropped {
+    /// It is gone, with so many rows.
+    Gone(u64),
+    /// It has rows that must stay, or too many.
+    Stays,
+    /// The gate was shut.
+    NotNow,
 }
 
 /// Says whether a transaction may be committed.
@@ -124,6 +154,17 @@ pub enum Trouble {
     Busy,
     /// Anything else: a missing privilege, a full disk.
     Other,
+}
+
+impl GroundError {
+    fn unknown(what: &str) -> Self {
+        Self { kind: Trouble::Unfit, message: format!("this kind of database has no {what}"), hint: None }
+    }
+
+    /// Whether another attempt may do.
+    pub fn is_for_now(&self) -> bool {
+        matches!(self.kind, Trouble::Slow | Trouble::Locked | Trouble::Lost)
+    }
 }
 
 impl Fault for GroundError {

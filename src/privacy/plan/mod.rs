@@ -1,6 +1,7 @@
 //! The plan: what applying a policy would do now. Nothing is written.
 
 mod caps;
+mod cron;
 mod forecast;
 mod measure;
 mod order;
@@ -9,17 +10,19 @@ mod resolve;
 mod shown;
 mod statement;
 mod walk;
+mod whole;
 
 pub use forecast::Forecast;
-pub use measure::left;
+pub use measure::{count, left};
 pub use order::order;
 pub use resolve::{Guard, Resolved, Setting};
-pub use shown::{Meaning, Plan, RulePlan};
+pub use shown::{Meaning, PartitionPlan, Plan, RulePlan};
 pub use walk::Walk;
 
 use super::dialect::Unfit;
 use super::fragment::Fragment;
 use super::ground::{Ground, GroundError};
+use super::partition::Partition;
 use crate::config::{Action, Rule};
 use crate::database::schema::Relation;
 use crate::state::{Disposition, Hold};
@@ -33,6 +36,10 @@ pub struct Ready<'a> {
     pub foreseen: Fragment,
     /// How its rows are walked through.
     pub walk: Walk,
+    /// The partitions that go, where whole ones do.
+    pub partitions: Vec<Partition>,
+    /// Whether these can be detached without keeping anybody out.
+    pub detaches_concurrently: bool,
     /// What it means in figures.
     pub meaning: Meaning,
 }
@@ -58,7 +65,8 @@ pub async fn make<'a>(
     holds: &[Hold],
     earlier: &[Disposition],
 ) -> Result<(Vec<Planned<'a>>, Vec<String>), GroundError> {
-    let (order, warnings) = in_order(setting);
+    let (order, mut warnings) = in_order(setting);
+    warnings.extend(cron::jobs(ground, setting).await?);
     let mut planned: Vec<Planned<'a>> = Vec::new();
     let mut gone: Vec<(&Relation, Fragment)> = Vec::new();
     for rule in order {
@@ -182,6 +190,9 @@ async fn ready<'a>(
     }
     let (held, warnings) = setting.held(resolved.table, holds);
     resolved.warnings.extend(warnings);
+    if matches!(rule.action, Action::DropPartition) {
+        return whole::whole_partitions(ground, setting, resolved, held.as_ref(), Known { holds, earlier, gone }).await;
+    }
     measure::values(ground, &resolved).await?;
     if let Some(missing) = measure::referred(ground, &resolved, setting.schema).await? {
         return Err(Unfit(missing).into());
@@ -208,14 +219,12 @@ async fn ready<'a>(
     }
     let sample = measure::sample(ground, &resolved, &foreseen).await?;
     let forecast = forecast::forecast(ground, setting, &resolved, figures.rows, figures.table_rows, earlier).await?;
-    #[allow(clippy::cast_precision_loss, reason = "a share for people")]
-    let share = if figures.table_rows == 0 { 0.0 } else { figures.rows as f64 / figures.table_rows as f64 };
     let meaning = Meaning {
         cutoff: resolved.cutoff,
         sql: batch.shown(setting.dialect.literal()),
         rows: figures.rows,
         table_rows: figures.table_rows,
-        share,
+        share: share(&figures),
         oldest: figures.oldest,
         kept_for_children: figures.kept_for_children,
         held: figures.held,
@@ -223,9 +232,15 @@ async fn ready<'a>(
         walk: walk.to_string(),
         index,
         sample,
+        partitions: Vec::new(),
         forecast,
     };
-    Ok(Ready { resolved, foreseen, walk, meaning })
+    Ok(Ready { resolved, foreseen, walk, partitions: Vec::new(), detaches_concurrently: false, meaning })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a share for people")]
+fn share(figures: &measure::Figures) -> f64 {
+    if figures.table_rows == 0 { 0.0 } else { figures.rows as f64 / figures.table_rows as f64 }
 }
 
 /// An action in few words.

@@ -116,23 +116,24 @@ impl<'a> Setting<'a> {
                 self.collisions(table, &assignments, &mut warnings)?;
                 (assignments, Some(Fragment::join(undone, " OR ").enclosed()))
             }
-            Action::Delete | Action::Archive { .. } => (Vec::new(), None),
-            Action::DropPartition => {
-                return Err(Unfit("this action is not there yet".to_owned()));
-            }
+            Action::Delete | Action::Archive { .. } | Action::DropPartition => (Vec::new(), None),
         };
+        let drops = matches!(rule.action, Action::DropPartition);
         let goes = assignments.is_empty();
-        let guards = if goes { self.guards(table, &mut warnings) } else { Vec::new() };
+        // A partition whose rows others refer to cannot be detached: that is looked at partition by partition.
+        let guards = if goes && !drops { self.guards(table, &mut warnings) } else { Vec::new() };
         let fires: Vec<&str> = table
             .triggers
             .iter()
             .filter(|trigger| if goes { trigger.on_delete } else { trigger.on_update })
             .map(|trigger| trigger.name.as_str())
             .collect();
-        if !fires.is_empty() {
-            warnings.push(format!("triggers fire for each row: {}", fires.join(", ")));
+        match (fires.is_empty(), drops) {
+            (true, _) => {}
+            (false, false) => warnings.push(format!("triggers fire for each row: {}", fires.join(", "))),
+            (false, true) => warnings.push(format!("triggers do not fire for what is dropped: {}", fires.join(", "))),
         }
-        let is_layered = goes && self.schema.inbound(&table.relation).any(|key| key.child == table.relation);
+        let is_layered = goes && !drops && self.schema.inbound(&table.relation).any(|key| key.child == table.relation);
         Ok(Resolved { rule, table, cutoff, older, ageless, matches, undone, assignments, guards, is_layered, warnings })
     }
 

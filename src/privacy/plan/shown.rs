@@ -70,7 +70,27 @@ pub struct Meaning {
     pub index: Option<String>,
     /// A few of the rows, masked.
     pub sample: Vec<Vec<(String, String)>>,
+    /// What becomes of each partition, where whole ones are dropped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<PartitionPlan>,
     /// What is to be expected.
     #[serde(flatten)]
     pub forecast: Forecast,
+}
+
+/// What becomes of a partition.
+#[derive(Debug, Clone, Serialize)]
+pub struct PartitionPlan {
+    /// Its name.
+    pub name: String,
+    /// `FOR VALUES FROM (…) TO (…)`, or `DEFAULT`.
+    pub bounds: String,
+    /// Its rows; `None`: they were not counted, for it is not old.
+    pub rows: Option<u64>,
+    /// Bytes of tables and indexes.
+    pub bytes: u64,
+    /// Whether it goes.
+    pub goes: bool,
+    /// Why it does not.
+    pub stays_because: Option<String>,
 }

@@ -17,6 +17,8 @@ pub enum Walk {
     /// Page by page: PostgreSQL, where there is no key, or rows lie anywhere in its order, as those of random UUIDs do: each
     /// window would read and write pages all over the table.
     Pages,
+    /// Not at all: whole partitions go.
+    Partitions,
 }
 
 /// Rows of one age are taken at once; more than so many are too many for one transaction.
@@ -62,7 +64,7 @@ impl Walk {
         match self {
             Self::Key(columns) => columns,
             Self::Age(column) => std::slice::from_ref(column),
-            Self::Pages => &[],
+            Self::Pages | Self::Partitions => &[],
         }
     }
 
@@ -99,6 +101,7 @@ impl fmt::Display for Walk {
             Self::Key(_) => write!(f, "key ({})", names.join(", ")),
             Self::Age(_) => write!(f, "index on {}", names.join(", ")),
             Self::Pages => f.write_str("pages of the table"),
+            Self::Partitions => f.write_str("whole partitions"),
         }
     }
 }

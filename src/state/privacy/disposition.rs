@@ -151,6 +151,17 @@ impl State {
         Ok(())
     }
 
+    /// Writes down where a disposition stands before something is done that must be found again whatever happens.
+    pub async fn mark_disposition(&self, id: &str, cursor: Option<&str>) -> Result<(), StateError> {
+        sqlx::query("UPDATE dispositions SET cursor = ?2 WHERE id = ?1")
+            .bind(id)
+            .bind(cursor)
+            .execute(&self.pool)
+            .await
+            .map_err(|e| self.error(e))?;
+        Ok(())
+    }
+
     /// Records a disposition's end, and logs it.
     pub async fn end_disposition(
         &self,

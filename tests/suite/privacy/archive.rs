@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::scene::{Kind, Scene, days_ago, notes, rule};
 use crate::backup::codecs::key_pair;
-use crate::support::{eventually, files, patient, stock};
+use crate::support::{S3, eventually, files, patient, stock};
 
 /// A scene whose rules archive to the store `local`, and the key that opens what lies there.
 struct Archiving {
@@ -248,7 +248,7 @@ fn what_is_changed_or_held_after_it_was_read_stays() {
 #[rstest]
 fn a_store_that_fails_lets_no_row_go(#[values(Kind::Postgres, Kind::Sqlite)] kind: Kind) {
     let it = Archiving::new(kind, &notes("note", 30));
-    it.policy(&format!("{}{}", it.rule("note", "", ""), ""));
+    it.policy(&it.rule("note", "", ""));
     // Where the archives' folder should be is a file.
     let folder = it.scene.sandbox.store().join("_caretaker");
     fs::create_dir_all(&folder).unwrap();
@@ -257,6 +257,10 @@ fn a_store_that_fails_lets_no_row_go(#[values(Kind::Postgres, Kind::Sqlite)] kin
     assert_eq!(it.scene.count("note"), 30);
     assert_eq!(it.scene.logged("disposition_failed").len(), 1);
     fs::remove_file(folder.join("archives")).unwrap();
+    // What a writer that was cut off long ago has left goes as well.
+    let left = folder.join("archives/school/old-note/20200101T000000Z-aaaaaa");
+    fs::create_dir_all(&left).unwrap();
+    fs::write(left.join("rows.jsonl.zst.age"), "half").unwrap();
     it.scene.apply().succeeds().says("old note: 10 rows");
     assert_eq!(it.ids().len(), 10);
 }
@@ -342,6 +346,32 @@ fn an_erasure_names_the_archives_that_may_hold_the_person(#[values(Kind::Postgre
     let erasures = it.scene.privacy(&["erasures", "school", "--format", "json"]).json();
     let left = &erasures[0]["certificate"]["remains"]["archives"][0];
     assert_eq!((&left["rows"], &left["last_expires"]), (&10.into(), &it.manifests()[0]["expires"]));
+}
+
+#[test]
+fn a_bucket_takes_archives_and_gives_them_back() {
+    let it = Archiving::new(Kind::Postgres, &notes("note", 300));
+    // Without a key rows are found by their pages.
+    it.scene.sql("ALTER TABLE note DROP CONSTRAINT note_pkey");
+    let bucket = S3::shared().bucket();
+    let table = bucket.store("bucket", &bucket.s3.credentials_file(&it.scene.sandbox.path("")));
+    let rule = it.rule("note", ", expire_after = '1 second'", "").replace("store = 'local'", "store = 'bucket'");
+    it.scene.configure(&table, &format!("stores = ['local']\n{rule}"));
+    it.scene.apply().succeeds().says("old note: 100 rows");
+    let key = bucket.keys().into_iter().find(|key| key.ends_with("rows.jsonl.zst.age")).unwrap();
+    let copy = it.scene.sandbox.path("copy.age");
+    fs::write(&copy, bucket.get(&key)).unwrap();
+    let read = stock::shell(r#"age -d -i "$1" "$2" | zstd -dcq | wc -l"#, &[&it.key, &copy]).succeeds().stdout;
+    assert_eq!(read.trim(), "100");
+    eventually("it expires", patient(), || {
+        it.scene.apply().succeeds();
+        bucket.keys().is_empty().then_some(())
+    });
+    // While it cannot be reached no row goes.
+    it.scene.sql(&format!("UPDATE note SET made = '{}' WHERE id = 1", days_ago(100)));
+    it.scene.configure(&table.replace(&bucket.name, "there-is-none"), &format!("stores = ['local']\n{rule}"));
+    it.scene.apply().exits(1).complains("store bucket");
+    assert_eq!(it.scene.count("note"), 200);
 }
 
 #[test]

@@ -76,6 +76,13 @@ impl Scene {
         scene
     }
 
+    /// The same in a database that is there.
+    pub fn of(database: Database, sql: &str) -> Self {
+        let scene = Self { sandbox: Sandbox::new(), database: Ground::Postgres(database) };
+        scene.sql(sql);
+        scene
+    }
+
     /// Runs statements with the stock client; gives rows as lines, values separated by `|`.
     pub fn sql(&self, sql: &str) -> String {
         self.database.sql(sql)

@@ -50,12 +50,17 @@ impl Dialect for SqliteDialect {
         false
     }
 
-    fn older(&self, column: &Column, cutoff: Timestamp, _: &TimeZone) -> Result<Fragment, Unfit> {
+    fn older(&self, column: &Column, cutoff: Timestamp, zone: &TimeZone) -> Result<Fragment, Unfit> {
         let mut older = Fragment::text(format!("caretaker_instant({}) < ", self.name(&column.name)));
-        #[allow(clippy::cast_precision_loss, reason = "milliseconds of this millennium are exact")]
-        let seconds = cutoff.as_millisecond() as f64 / 1000.0;
-        older.append(Fragment::value(Scalar::Real(seconds), ""));
+        older.append(self.cutoff(column, cutoff, zone)?);
         Ok(older)
+    }
+
+    /// As `caretaker_instant` gives it.
+    fn cutoff(&self, _: &Column, at: Timestamp, _: &TimeZone) -> Result<Fragment, Unfit> {
+        #[allow(clippy::cast_precision_loss, reason = "milliseconds of this millennium are exact")]
+        let seconds = at.as_millisecond() as f64 / 1000.0;
+        Ok(Fragment::value(Scalar::Real(seconds), ""))
     }
 
     /// An instant's form is the application's: no index is in their order for certain.

@@ -1,5 +1,8 @@
 //! A PostgreSQL database as a policy works on it.
 
+mod drop;
+mod error;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,11 +12,12 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{Arguments as _, AssertSqlSafe, Executor as _, Postgres as Driver, Row as _, SqlSafeStr as _};
 
-use super::{Gate, Ground, GroundError, Pressure, Purpose, Row, Trouble};
+use error::{classify, of_database, of_lock};
+
+use super::{Dropped, Gate, Ground, GroundError, Pressure, Purpose, Row, Trouble};
 use crate::config::Batch;
-use crate::database::postgres::{Connection, ControlConnection, DatabaseError, DatabaseErrorKind, LockError, Postgres};
+use crate::database::postgres::{Connection, ControlConnection, Postgres};
 use crate::database::schema::{Relation, Schema};
-use crate::fault::Fault as _;
 use crate::privacy::dialect::{Dialect, PostgresDialect};
 use crate::privacy::fragment::{Scalar, Statement};
 
@@ -69,6 +73,12 @@ impl PostgresGround {
 
     fn of_sqlx(&mut self, error: sqlx::Error) -> GroundError {
         classify(&self.database, error)
+    }
+
+    async fn wait_for_locks(&mut self, wait: Duration) -> Result<(), GroundError> {
+        let sql = format!("SET lock_timeout = {}", wait.as_millis().max(1));
+        let done = self.connection.pg().execute(AssertSqlSafe(sql)).await;
+        done.map(drop).map_err(|error| self.of_sqlx(error))
     }
 
     async fn run(&mut self, sql: &'static str) -> Result<(), GroundError> {
@@ -198,6 +208,26 @@ impl Ground for PostgresGround {
         Ok(Some(done))
     }
 
+    async fn alone(&mut self, sql: &str, wait: Duration) -> Result<(), GroundError> {
+        self.wait_for_locks(wait).await?;
+        let done = self.connection.pg().execute(AssertSqlSafe(sql.to_owned())).await;
+        let done = done.map(drop).map_err(|error| self.of_sqlx(error));
+        if !done.as_ref().is_err_and(|error| error.kind == Trouble::Lost) {
+            self.wait_for_locks(self.lock_timeout).await?;
+        }
+        done
+    }
+
+    async fn drop_table(
+        &mut self,
+        table: &Relation,
+        look: &Statement,
+        (most, wait): (u64, Duration),
+        gate: &dyn Gate,
+    ) -> Result<Dropped, GroundError> {
+        self.drop_if(table, look, most, wait, gate).await
+    }
+
     async fn pressure(&mut self, table: &Relation) -> Result<Pressure, GroundError> {
         let asked = sqlx::query_as::<_, (Option<f64>, Option<f64>, Option<i64>)>(PRESSURE)
             .bind(PostgresDialect.table(table))
@@ -243,65 +273,4 @@ fn bound(statement: &Statement) -> Query<'static, Driver, PgArguments> {
 /// Every question asks for text.
 fn read(row: &PgRow) -> Result<Row, sqlx::Error> {
     (0..row.len()).map(|at| Ok(row.try_get::<Option<String>, _>(at)?.map_or(Scalar::Null, Scalar::Text))).collect()
-}
-
-fn of_database(error: DatabaseError) -> GroundError {
-    use DatabaseErrorKind as Kind;
-    let kind = match &error.kind {
-        Kind::Unreachable(_) | Kind::NotReady(_) | Kind::ConnectionLost(_) | Kind::TooManyConnections(_) => {
-            Trouble::Lost
-        }
-        Kind::Timeout(_) => Trouble::Slow,
-        Kind::Query { code, .. } => by_code(code),
-        _ => Trouble::Other,
-    };
-    GroundError { kind, message: crate::fault::chain(&error), hint: error.hint() }
-}
-
-fn of_lock(error: LockError) -> GroundError {
-    match error {
-        LockError::Database(error) => of_database(error),
-        busy => GroundError { kind: Trouble::Busy, message: crate::fault::chain(&busy), hint: busy.hint() },
-    }
-}
-
-fn classify(database: &str, error: sqlx::Error) -> GroundError {
-    let code = error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
-    let message = match error.as_database_error() {
-        Some(said) => said.message().to_owned(),
-        None => error.to_string(),
-    };
-    let kind = match (&code, &error) {
-        (Some(code), _) => by_code(code),
-        (None, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_)) => Trouble::Lost,
-        _ => Trouble::Other,
-    };
-    let hint = match code.as_deref() {
-        Some("42501") if message.contains("row-level security") => Some(
-            "row security would hide rows: `ALTER ROLE … BYPASSRLS`, or work as the table's owner without FORCE"
-                .to_owned(),
-        ),
-        Some("42501") => Some(format!("`caretaker database grants {database}` prints what the role needs")),
-        Some("55P03") => {
-            Some("somebody else holds a lock on these rows or this table: see `caretaker health`".to_owned())
-        }
-        _ => None,
-    };
-    GroundError { kind, message, hint }
-}
-
-/// SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-fn by_code(code: &str) -> Trouble {
-    match code {
-        // Statement timeout; lock not available, deadlock, serialization failure.
-        "57014" => Trouble::Slow,
-        "55P03" | "40P01" | "40001" => Trouble::Locked,
-        "57P01" | "57P02" | "57P03" | "57P05" => Trouble::Lost,
-        _ if code.starts_with("08") => Trouble::Lost,
-        // Constraints, and what triggers raise.
-        _ if code.starts_with("23") || code == "P0001" => Trouble::Against,
-        // Syntax and names, types and values.
-        _ if code.starts_with("42") && code != "42501" || code.starts_with("22") => Trouble::Unfit,
-        _ => Trouble::Other,
-    }
 }
