@@ -88,6 +88,22 @@ pub fn registry(config: &Arc<Config>) -> Vec<Registered> {
             job: Arc::new(job),
         });
     }
+    for settings in policies.values() {
+        let Some(queue) = privacy::queue::of(settings) else { continue };
+        let job = privacy::queue::QueueJob::new(Arc::clone(config), Arc::clone(&servers), settings.clone());
+        jobs.push(Registered {
+            name: job.full_name(),
+            target: settings.database.to_string(),
+            schedule: None,
+            looks_every: Some(queue.every),
+            timezone: settings.timezone.clone(),
+            // One that was cut off is gone on with.
+            catch_up: CatchUp::Once,
+            retries: None,
+            heartbeat: None,
+            job: Arc::new(job),
+        });
+    }
     for settings in health.values() {
         let schedules = [(Depth::Usual, &settings.schedule), (Depth::Deep, &settings.deep_schedule)];
         for (depth, schedule) in schedules {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::engine::Patience;
-use crate::config::{Bad, CheckName, Config, HealthJob};
+use crate::config::{Bad, CheckName, Config, HealthJob, PrivacyPolicy};
 use crate::state::{CheckKey, Observation};
 
 /// The source of what checks of databases say.
@@ -48,13 +48,25 @@ pub(super) fn is_configured(config: &Config, key: &CheckKey) -> bool {
         JOB => match key.subject.split_once('.') {
             Some(("backup", name)) => config.backups.contains_key(name),
             Some(("health", name)) => health_job(config, name).is_some(),
-            Some(("privacy", name)) => config.privacy.contains_key(name),
+            Some(("privacy", name)) => has_policy(config, name, &key.name),
             // Of a kind this room does not know.
             _ => true,
         },
         DELIVERY => config.channels.keys().any(|channel| channel.as_str() == key.subject),
         _ => true,
     }
+}
+
+/// Whether there is still the policy, or the queue of it, that something was said of.
+fn has_policy(config: &Config, name: &str, check: &str) -> bool {
+    let has_queue = |policy: &PrivacyPolicy| policy.subject.as_ref().is_some_and(|subject| subject.queue.is_some());
+    let is_of_queue = name.contains('.') || check == "queue";
+    policy(config, name).is_some_and(|policy| !is_of_queue || has_queue(policy))
+}
+
+/// The policy that a privacy job is made of: `ferpa`, and `ferpa.queue` for what applications ask for.
+pub(super) fn policy<'a>(config: &'a Config, name: &str) -> Option<&'a PrivacyPolicy> {
+    config.privacy.get(name.split('.').next()?)
 }
 
 /// The table that a health job is made of: `app`, and `app.deep` for what is looked at more rarely.

@@ -3,7 +3,7 @@
 use crate::config::{AlertSeverity, Config, Route};
 use crate::state::{CheckKey, Incident, Silence, Status};
 
-use super::patience::{DELIVERY, HEALTH, JOB, health_job};
+use super::patience::{DELIVERY, HEALTH, JOB, health_job, policy};
 
 /// The channels that are told of an incident, by the worst it has been: who was told that something is CRITICAL is also
 /// told that it is less so.
@@ -68,7 +68,7 @@ fn database<'a>(config: &'a Config, key: &'a CheckKey) -> Option<&'a str> {
             match kind {
                 "backup" => config.backups.get(name).map(|job| job.database.as_str()),
                 "health" => health_job(config, name).map(|job| job.database.as_str()),
-                "privacy" => config.privacy.get(name).map(|policy| policy.database.as_str()),
+                "privacy" => policy(config, name).map(|policy| policy.database.as_str()),
                 _ => None,
             }
         }

@@ -8,6 +8,7 @@ use super::scene::Scene;
 use crate::config::{Action, PrivacyPolicy, SubjectRow, TableName};
 use crate::database::Servers;
 use crate::database::postgres::TableWork;
+use crate::privacy::queue;
 
 pub(super) async fn run(command: &DatabaseCommand, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let DatabaseCommand::Grants { name } = command;
@@ -72,7 +73,9 @@ fn work(policy: &PrivacyPolicy) -> Vec<TableWork> {
         let references = subject.references.iter().map(|reference| of_row(&reference.table, &reference.action));
         references.chain([of_row(&subject.table, &subject.row)])
     });
-    let mut works: Vec<TableWork> = rules.chain(subjects).collect();
+    let queue =
+        queue::of(policy).map(|queue| TableWork { deletes: true, ..of(&queue.table, Some(vec!["taken".to_owned()])) });
+    let mut works: Vec<TableWork> = rules.chain(subjects).chain(queue).collect();
     works.dedup();
     works
 }

@@ -33,8 +33,16 @@ impl Hand<'_> {
     }
 }
 
-/// Whether this form of the policy may be applied; one that has changed is written down in any case. The first one that a person applies is approved by that; from then on
-/// every other form must be approved by its hash.
+/// Whether this form of the policy may be applied without a person. Nothing is written.
+pub async fn is_given(policy: &PrivacyPolicy, state: &State) -> Result<bool, Failure> {
+    if !policy.approval {
+        return Ok(true);
+    }
+    Ok(state.approval(&policy.name).await?.is_some_and(|approval| approval.hash == policy::hash(policy)))
+}
+
+/// Whether this form of the policy may be applied; one that has changed is written down in any case. The first one that a
+/// person applies is approved by that; from then on every other form must be approved by its hash.
 pub async fn check(policy: &PrivacyPolicy, state: &State, hand: &Hand<'_>) -> Result<(), Failure> {
     let (name, hash, now) = (&policy.name, policy::hash(policy), Timestamp::now());
     if !policy.approval {

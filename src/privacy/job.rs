@@ -15,7 +15,7 @@ use super::ground::Purpose;
 use super::plan::{self, Plan, RulePlan};
 use super::replay::escrow;
 use super::session::Session;
-use super::{approval, policy, precondition};
+use super::{approval, policy, precondition, queue};
 use crate::config::{Config, DatabaseKind, JobKind, PrivacyPolicy};
 use crate::database::Servers;
 use crate::database::schema::Schema;
@@ -69,22 +69,31 @@ impl Job {
         })
     }
 
-    /// Goes on with erasures that were cut off, or that a hold kept which has run out. What keeps them does not keep the
+    /// Takes up what waits in the queue, and goes on with erasures that were cut off, or that a hold kept which has run out. What keeps them does not keep the
     /// rules: it is a warning.
     async fn resume_erasures(&self, session: &mut Session, context: &RunContext, hand: &Hand<'_>) -> Vec<String> {
         let erasing = Erasing { config: &self.config, policy: &self.settings, state: &context.state, hand };
+        let drained = context.progress.beat_during(queue::drain(&erasing, session, context)).await;
+        let mut warnings = match drained {
+            Ok(drained) => drained.problems,
+            Err(failure) => vec![format!("the queue is not drained: {failure}")],
+        };
         let resumed = context.progress.beat_during(erasing.resume(session)).await;
         let (resumed, missing) = match resumed {
             Ok(resumed) => resumed,
-            Err(failure) => return vec![format!("the open erasures were not gone on with: {failure}")],
+            Err(failure) => {
+                warnings.push(format!("the open erasures were not gone on with: {failure}"));
+                return warnings;
+            }
         };
         let open = resumed.iter().filter(|erasure| erasure.state != ErasureState::Completed);
-        let mut warnings: Vec<String> = open
-            .map(|erasure| {
-                let note = erasure.note.as_deref().unwrap_or_default();
-                format!("the erasure {} is {}: {note}", erasure.id, erasure.state.as_str())
-            })
-            .collect();
+        warnings.extend(open.map(|erasure| {
+            let note = erasure.note.as_deref().unwrap_or_default();
+            format!("the erasure {} is {}: {note}", erasure.id, erasure.state.as_str())
+        }));
+        // One that came from the queue and is deferred was met twice.
+        warnings.sort();
+        warnings.dedup();
         if missing > 0 {
             warnings.push(format!("{missing} open erasures are of people who stand in no declared column any more"));
         }

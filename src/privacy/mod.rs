@@ -1,8 +1,10 @@
 //! Privacy: what must go from a database and when, what is held, and the log of it.
 //!
 //! A policy is resolved against the live schema into SQL ([`plan`]), and applied rule by rule in short transactions
-//! ([`apply`]). A person is erased wherever the policy says that they stand ([`erase`]).
-//! What was done can be shown to others ([`certificate`]). What PostgreSQL and SQLite say differently is in [`dialect`], how they are worked on in [`ground`].
+//! ([`apply`]). A person is erased wherever the policy says that they stand ([`erase`]);
+//! applications ask for it in a queue ([`queue`]).
+//! What was done can be shown to others ([`certificate`]). What PostgreSQL and SQLite say differently is in [`dialect`],
+//! how they are worked on in [`ground`].
 
 pub mod apply;
 pub mod approval;
@@ -22,6 +24,7 @@ mod partition;
 pub mod plan;
 pub mod policy;
 mod precondition;
+pub mod queue;
 pub mod replay;
 pub mod session;
 pub mod show;

@@ -88,6 +88,19 @@ impl Door for Entrance {
     }
 }
 
+impl Entrance {
+    /// The way into a policy's database.
+    pub async fn of(
+        config: &Config,
+        servers: &Servers,
+        policy: &PrivacyPolicy,
+        purpose: Purpose,
+    ) -> Result<Self, Failure> {
+        let key = read_key(config, policy, HmacKey::of).await?;
+        Ok(Self { place: Place::of(config, servers, policy)?, policy: policy.clone(), key, purpose })
+    }
+}
+
 impl Session {
     /// Opens the policy's database and looks at it.
     pub async fn open(
@@ -96,8 +109,7 @@ impl Session {
         policy: &PrivacyPolicy,
         purpose: Purpose,
     ) -> Result<Self, Failure> {
-        let key = read_key(config, policy, HmacKey::of).await?;
-        Self::open_at(Place::of(config, servers, policy)?, policy, key, purpose).await
+        Self::through(Entrance::of(config, servers, policy, purpose).await?).await
     }
 
     /// Opens the policy's database to look at it, where nobody's HMAC is written or shown: leaves no key behind.
@@ -113,7 +125,10 @@ impl Session {
         key: HmacKey,
         purpose: Purpose,
     ) -> Result<Self, Failure> {
-        let entrance = Entrance { place, policy: policy.clone(), key: key.clone(), purpose };
+        Self::through(Entrance { place, policy: policy.clone(), key, purpose }).await
+    }
+
+    async fn through(entrance: Entrance) -> Result<Self, Failure> {
         let mut ground = entrance.open().await.map_err(|error| {
             let is_busy = error.kind == Trouble::Busy;
             Failure { refused: is_busy.then_some(Refusal::Busy), ..Failure::from(error) }
@@ -128,7 +143,7 @@ impl Session {
             ));
         }
         let schema = ground.inspect().await?;
-        let seen = Seen { schema, key, now: theirs.min(ours), warnings };
+        let seen = Seen { schema, key: entrance.key.clone(), now: theirs.min(ours), warnings };
         Ok(Self { ground, seen, entrance })
     }
 }

@@ -156,3 +156,20 @@ fn what_is_no_longer_configured_or_no_longer_there_does_not_stay_open_for_ever()
     assert!(world.told("ops").contains(&"Recovered run, locks".to_owned()), "{:?}", world.told("ops"));
     assert_eq!(world.last().incidents[0].summary, "no longer in the configuration");
 }
+
+#[test]
+fn what_is_said_of_a_queue_is_of_its_database_and_goes_with_it() {
+    let policy =
+        "[privacy.school]\ndatabase = 'app'\n[privacy.school.subject]\ntable = 'users'\nkey = 'id'\nqueue = 'q'\n";
+    let route = "[[alerts.routes]]\ndatabase = 'app'\nchannels = ['pager']\n";
+    let mut world = World::new(&format!("{policy}{route}"));
+    for (subject, name) in [("privacy.school", "queue"), ("privacy.school.queue", "run"), ("privacy.school", "run")] {
+        world.observe("job", subject, name, Critical, None);
+    }
+    world.pass("1m");
+    assert_eq!(world.told("pager"), ["Opened queue, run, run"]);
+    world.config.privacy.get_mut("school").unwrap().subject.as_mut().unwrap().queue = None;
+    world.step();
+    let open = world.incidents.values().filter(|incident| incident.closed_at.is_none());
+    assert_eq!(open.map(|incident| incident.key.to_string()).collect::<Vec<_>>(), ["privacy.school run"]);
+}

@@ -110,6 +110,27 @@ pub(in crate::cli) enum PrivacyCommand {
         #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         sample: u32,
     },
+    /// Print what makes the queue in which applications ask for erasures: its table, and a trigger that writes down who is
+    /// deleted
+    InstallTriggers {
+        /// The policy; may be left out where there is only one
+        policy: Option<String>,
+        /// Do it, rather than print it
+        #[arg(long)]
+        install: bool,
+        /// Remove queue and trigger; refused while requests stand there
+        #[arg(long, conflicts_with = "install")]
+        uninstall: bool,
+        /// Remove the queue although requests stand there: they are lost
+        #[arg(long, requires = "uninstall")]
+        forget_requests: bool,
+        /// Only print what would be done
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Keep a person's rows, or others, whatever the policy says
     #[command(subcommand)]
     Hold(HoldCommand),

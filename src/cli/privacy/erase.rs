@@ -115,7 +115,7 @@ pub(super) async fn resume(policy: &PrivacyPolicy, state: &State, scene: &Scene<
 }
 
 /// Keeps the policy's other work away meanwhile.
-fn lease(policy: &PrivacyPolicy, state: &State) -> Result<Lease, Failure> {
+pub(super) fn lease(policy: &PrivacyPolicy, state: &State) -> Result<Lease, Failure> {
     let name = format!("privacy.{}", policy.name);
     Lease::acquire(state.dir(), &name, Timestamp::now()).map_err(|error| {
         let is_busy = matches!(error, LeaseError::Busy { .. });

@@ -9,6 +9,7 @@ mod erase;
 mod erasures;
 mod export;
 mod hold;
+mod install_triggers;
 mod log;
 mod plan;
 mod replay;
@@ -46,6 +47,11 @@ pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<E
         }
         PrivacyCommand::Archives { policy } => archives::run(policy.as_deref(), scene).await,
         PrivacyCommand::Coverage { policy, sample } => coverage::run(policy.as_deref(), *sample, scene).await,
+        PrivacyCommand::InstallTriggers { policy, install, uninstall, forget_requests, dry_run, yes } => {
+            let (install, uninstall, forget_requests) = (*install, *uninstall, *forget_requests);
+            let wish = install_triggers::Wish { install, uninstall, forget_requests, dry_run: *dry_run, yes: *yes };
+            install_triggers::run(policy.as_deref(), wish, scene).await
+        }
         PrivacyCommand::Hold(command) => hold::run(command, scene).await,
         PrivacyCommand::Log { policy, from } => log::show(policy.as_deref(), *from, scene).await,
         PrivacyCommand::VerifyLog { identity } => log::verify(identity.as_deref(), scene).await,
@@ -57,6 +63,7 @@ pub(super) async fn run(command: &PrivacyCommand, scene: &Scene<'_>) -> Result<E
             | PrivacyCommand::Certificate { .. }
             | PrivacyCommand::Archives { .. }
             | PrivacyCommand::Coverage { .. }
+            | PrivacyCommand::InstallTriggers { .. }
             | PrivacyCommand::Erase { dry_run: true, .. }
             | PrivacyCommand::Erasures { .. }
             | PrivacyCommand::Log { .. }

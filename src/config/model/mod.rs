@@ -28,8 +28,8 @@ pub use health::{Bad, CheckName, CheckSettings, HealthJob, Maintenance, Migratio
 pub use heartbeat::{Heartbeat, Ping};
 pub use names::{ChannelName, DatabaseName, JobKind, JobName, NameError, StoreName};
 pub use privacy::{
-    Action, Batch, CalendarUnit, Caps, Change, Constant, FakeKind, PrivacyPolicy, Reference, Rule, Sensitivity, Step,
-    Subject, SubjectRow, Tombstone,
+    Action, Batch, CalendarUnit, Caps, Change, Constant, ErasureQueue, FakeKind, PrivacyPolicy, Reference, Rule,
+    Sensitivity, Step, Subject, SubjectRow, Tombstone,
 };
 pub use retention::Retention;
 pub use secret::{Redacted, SecretError, SecretSource};

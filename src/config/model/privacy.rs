@@ -213,8 +213,21 @@ pub struct Subject {
     pub row: SubjectRow,
     /// How long after it was received a request is due; default 30 days.
     pub due_after: Span,
+    /// Where applications ask for erasures; `None`: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<ErasureQueue>,
     /// Where else the person stands.
     pub references: Vec<Reference>,
+}
+
+/// A table in which applications write down who is to be erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErasureQueue {
+    /// The table; without a schema it is in that of the subject's table.
+    pub table: TableName,
+    /// How often the daemon looks into it; default every minute.
+    #[serde(skip)]
+    pub every: Duration,
 }
 
 /// What stands in place of an identity.

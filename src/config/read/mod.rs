@@ -60,10 +60,11 @@ pub(super) fn read(layers: &Layers) -> Outcome {
         backups.iter().filter_map(|(name, table)| backup::read(name, table, &known, zone.as_ref())).collect();
     let health: BTreeMap<_, _> =
         health.iter().filter_map(|(name, table)| health::read(name, table, &known, zone.as_ref())).collect();
-    let privacy: BTreeMap<_, _> = privacy
+    let policies: BTreeMap<_, _> = privacy
         .iter()
         .filter_map(|(name, table)| privacy::read(name, table, &known, daemon.as_ref(), &databases, &backups))
         .collect();
+    privacy::apart(&privacy, &policies);
     let channels: BTreeMap<_, _> = channels.iter().filter_map(|(name, table)| channel::read(name, table)).collect();
     let alerts = alerts::read(&root.table("alerts"), &known, zone.as_ref());
     let heartbeat = heartbeat::read(&root.table("heartbeat"));
@@ -75,7 +76,7 @@ pub(super) fn read(layers: &Layers) -> Outcome {
         stores,
         backups,
         health,
-        privacy,
+        privacy: policies,
         channels,
         alerts,
         heartbeat,

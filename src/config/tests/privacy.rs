@@ -126,3 +126,44 @@ fn columns_are_classified_by_table_or_with_the_table_in_front() {
     assert_eq!(of("audit.events", "ip"), Some(Sensitivity::Sensitive));
     assert_eq!(columns.len(), 3);
 }
+
+/// A policy that only says who its people are, with further lines.
+fn subject(lines: &str) -> Result<Loaded, Vec<Diagnostic>> {
+    load_one(&format!(
+        "[privacy.school]\ndatabase = \"app\"\n[privacy.school.subject]\ntable = \"main.users\"\nkey = \"id\"\n{lines}\n{BASE}"
+    ))
+}
+
+#[test]
+fn a_queue_is_beside_the_subjects_table_and_looked_into_every_minute() {
+    let queue = |lines: &str| {
+        let mut loaded = subject(lines).unwrap();
+        loaded.config.privacy.remove("school").unwrap().subject.unwrap().queue
+    };
+    assert_eq!(queue(""), None);
+    let minute = std::time::Duration::from_secs(60);
+    let beside = ErasureQueue { table: "main.leaving".parse().unwrap(), every: minute };
+    assert_eq!(queue("queue = \"leaving\""), Some(beside.clone()));
+    let elsewhere = ErasureQueue { table: "main.going".parse().unwrap(), every: minute * 5 };
+    assert_eq!(queue("queue = \"main.going\"\nqueue_every = \"5 minutes\""), Some(elsewhere));
+}
+
+#[test]
+fn a_queue_is_a_table_of_its_own() {
+    let other = "queue = \"q\"\n[privacy.alumni]\ndatabase = \"app\"\n[privacy.alumni.subject]\ntable = \"main.alumni\"\n\
+                 key = \"id\"\nqueue = \"q\"";
+    for (lines, expected) in [
+        ("queue = \"users\"", "`main.users` cannot be the queue"),
+        (
+            "queue = \"notes\"\n[[privacy.school.subject.references]]\ntable = \"main.notes\"\ncolumn = \"who\"\n\
+             action = \"delete\"",
+            "`main.notes` cannot be the queue",
+        ),
+        ("queue_every = \"1m\"", "`queue_every` without a queue"),
+        ("queue = \"q\"\nqueue_every = \"2 days\"", "this is not between 1 s and 24 h"),
+        (other, "`main.q` is the queue of `privacy.alumni` already"),
+    ] {
+        let said = said(&subject(lines));
+        assert!(said.iter().any(|line| line.contains(expected)), "{expected}: {said:?}");
+    }
+}

@@ -158,6 +158,33 @@ impl Session {
         .await
     }
 
+    /// Carries statements out in one transaction as the one writer: `first`, and if then the question `unless` finds no
+    /// row, `then`. If it does, nothing has changed and `false` comes back.
+    pub async fn script(&mut self, first: &str, unless: Option<&str>, then: &str) -> Result<bool, SqliteError> {
+        let (first, unless, then) = (first.to_owned(), unless.map(str::to_owned), then.to_owned());
+        self.work("change", move |connection| {
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            let work = || {
+                connection.execute_batch(&first)?;
+                if let Some(unless) = &unless
+                    && connection.prepare(unless)?.exists([])?
+                {
+                    return Ok(false);
+                }
+                connection.execute_batch(&then)?;
+                Ok(true)
+            };
+            let done = work();
+            match done {
+                Ok(true) => connection.execute_batch("COMMIT")?,
+                _ if !connection.is_autocommit() => connection.execute_batch("ROLLBACK")?,
+                _ => {}
+            }
+            done
+        })
+        .await
+    }
+
     /// Makes the changes last.
     pub async fn commit(&mut self) -> Result<(), SqliteError> {
         self.work("commit", |connection| {

@@ -102,7 +102,7 @@ pub async fn look(policy: &PrivacyPolicy, schema: &Schema, ground: &mut dyn Grou
         unseen: Vec::new(),
     };
     let deadline = Instant::now() + LOOK_WITHIN;
-    for table in tables(schema) {
+    for table in tables(policy, schema) {
         coverage.tables += 1;
         coverage.columns += table.columns.len();
         let seen = match Instant::now() < deadline {
@@ -150,16 +150,17 @@ impl Coverage {
 /// The columns without a class, as `table.column`. Nothing is read.
 pub fn unclassified(policy: &PrivacyPolicy, schema: &Schema) -> Vec<String> {
     let mut found = Vec::new();
-    for table in tables(schema) {
+    for table in tables(policy, schema) {
         let columns = table.columns.iter().filter(|column| class(policy, schema, table, column).is_none());
         found.extend(columns.map(|column| format!("{}.{}", table.relation, column.name)));
     }
     found
 }
 
-/// Partitions have the columns of their table.
-fn tables(schema: &Schema) -> impl Iterator<Item = &Table> {
-    schema.tables.iter().filter(|table| table.kind != TableKind::Partition)
+/// Partitions have the columns of their table; those of the policy's own queue are known, and empty themselves.
+fn tables<'s>(policy: &PrivacyPolicy, schema: &'s Schema) -> impl Iterator<Item = &'s Table> {
+    let queue = super::queue::find(policy, schema).map(|table| &table.relation);
+    schema.tables.iter().filter(move |table| table.kind != TableKind::Partition && Some(&table.relation) != queue)
 }
 
 /// What the policy says of a column: itself, or all others of its table.

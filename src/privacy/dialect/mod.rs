@@ -53,6 +53,9 @@ pub trait Dialect: Send + Sync {
     /// `column >= from`, where an index on it finds such rows; `None`: all rows would be read.
     fn since(&self, column: &Column, from: Timestamp, zone: &TimeZone) -> Option<Fragment>;
 
+    /// A column's instant in milliseconds since 1970; NULL where it tells none.
+    fn milliseconds(&self, column: &str) -> String;
+
     /// Whether a row's age cannot be told.
     fn ageless(&self, column: &Column) -> Fragment;
 

@@ -68,6 +68,11 @@ impl Dialect for PostgresDialect {
         Some(since)
     }
 
+    fn milliseconds(&self, column: &str) -> String {
+        let name = self.name(column);
+        format!("CASE WHEN isfinite({name}) THEN (extract(epoch FROM {name}) * 1000)::int8 END")
+    }
+
     fn ageless(&self, column: &Column) -> Fragment {
         Fragment::text(format!("{} IS NULL", self.name(&column.name)))
     }

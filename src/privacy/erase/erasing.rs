@@ -136,9 +136,7 @@ impl Erasing<'_> {
     }
 
     async fn entry(&self, id: &str) -> Result<Erasure, Failure> {
-        let erasures = self.state.erasures(Some(&self.policy.name)).await?;
-        let found = erasures.into_iter().find(|erasure| erasure.id == id);
-        found.ok_or_else(|| Failure::new("the erasure's entry is gone from the ledger"))
+        self.state.erasure(id).await?.ok_or_else(|| Failure::new("the erasure's entry is gone from the ledger"))
     }
 
     pub(super) async fn carry_out(

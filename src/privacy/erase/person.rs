@@ -9,6 +9,7 @@ use crate::privacy::dialect::Unfit;
 use crate::privacy::fragment::{Fragment, Scalar};
 use crate::privacy::ground::Ground;
 use crate::privacy::plan::Setting;
+use crate::privacy::queue;
 use crate::run::Failure;
 
 /// How many HMACs are looked for with one question.
@@ -61,8 +62,12 @@ impl Person {
         if hmacs.is_empty() {
             return Ok(found);
         }
-        for (table, name) in columns(subject(setting)?) {
-            let table = setting.table(table).map_err(wrong)?;
+        let declared = columns(subject(setting)?).into_iter();
+        let declared = declared.map(|(table, name)| Ok((setting.table(table)?, name)));
+        let mut places = declared.collect::<Result<Vec<_>, Unfit>>().map_err(wrong)?;
+        // Whom the application has deleted, and a hold keeps, may stand nowhere else.
+        places.extend(queue::table(setting).map(|table| (table, queue::SUBJECT)));
+        for (table, name) in places {
             let column = table.column(name).ok_or_else(|| wrong(unknown(table, name)))?;
             for some in hmacs.chunks(AT_ONCE) {
                 for id in hashed_so(ground, setting, table, column, some).await? {

@@ -7,6 +7,7 @@ use crate::privacy::change::{Assignment, Palette, unknown};
 use crate::privacy::dialect::Unfit;
 use crate::privacy::fragment::Fragment;
 use crate::privacy::plan::Setting;
+use crate::privacy::queue;
 
 /// What becomes of a person's rows in one table.
 pub struct Step<'a> {
@@ -65,7 +66,14 @@ pub fn steps<'a>(
     let mut own = step(setting, table, subject.key.clone(), theirs, &subject.row, random, Vec::new())?;
     own.is_own = true;
     steps.push(own);
-    Ok(in_order(setting, steps))
+    let mut steps = in_order(setting, steps);
+    // When the person's own row goes, the trigger writes them down once more.
+    if let Some(table) = queue::table(setting) {
+        let theirs = setting.is_person(table, queue::SUBJECT, &person.id)?;
+        let by = queue::SUBJECT.to_owned();
+        steps.push(step(setting, table, by, theirs, &SubjectRow::Delete, random, Vec::new())?);
+    }
+    Ok(steps)
 }
 
 /// How a reference finds rows, as people read it.

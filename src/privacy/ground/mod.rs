@@ -82,6 +82,9 @@ pub trait Ground: Send {
         let _ = (table, look, most, wait, gate);
         Err(GroundError::unknown("dropping tables"))
     }
+    /// Carries statements out in one transaction: `first`, and if then the question `unless` finds no row, `then`. If it
+    /// does, nothing has changed and `false` comes back.
+    async fn script(&mut self, first: &str, unless: Option<&str>, then: &str) -> Result<bool, GroundError>;
 
     /// How long to rest after a transaction that took so long, so that others get their turn.
     fn rest(&self, _took: Duration) -> Duration {

@@ -128,6 +128,10 @@ impl Ground for SqliteGround {
         Ok(Some(done))
     }
 
+    async fn script(&mut self, first: &str, unless: Option<&str>, then: &str) -> Result<bool, GroundError> {
+        self.session.script(first, unless, then).await.map_err(classify)
+    }
+
     /// SQLite's waiting writers look every 25 ms, later every 50 and 100: who begins again at once keeps them waiting by luck.
     /// <https://www.sqlite.org/src/file?name=src/main.c> (`sqliteDefaultBusyCallback`)
     fn rest(&self, took: Duration) -> Duration {

@@ -194,6 +194,22 @@ impl State {
         tx.commit().await.map_err(|e| self.error(e))
     }
 
+    /// One erasure.
+    pub async fn erasure(&self, id: &str) -> Result<Option<Erasure>, StateError> {
+        let row = sqlx::query("SELECT * FROM erasures WHERE id = ?1").bind(id).fetch_optional(&self.pool).await;
+        row.map_err(|e| self.error(e))?.as_ref().map(read).transpose()
+    }
+
+    /// The erasures of one person under a policy, the oldest first.
+    pub async fn erasures_of(&self, policy: &str, subject_hmac: &str) -> Result<Vec<Erasure>, StateError> {
+        let rows =
+            sqlx::query("SELECT * FROM erasures WHERE policy = ?1 AND subject_hmac = ?2 ORDER BY received_ms, id")
+                .bind(policy)
+                .bind(subject_hmac);
+        let rows = rows.fetch_all(&self.pool).await.map_err(|e| self.error(e))?;
+        rows.iter().map(read).collect()
+    }
+
     /// The erasures under a policy, or under all, the oldest first.
     pub async fn erasures(&self, policy: Option<&str>) -> Result<Vec<Erasure>, StateError> {
         let rows =

@@ -9,6 +9,7 @@ mod hold;
 mod ledger;
 mod log;
 mod overdue;
+mod queue;
 
 pub use approval::Approval;
 pub use copies::Disposed;

@@ -11,7 +11,8 @@ pub enum Key {
 }
 
 impl Key {
-    fn type_name(self) -> &'static str {
+    /// Its type.
+    pub fn type_name(self) -> &'static str {
         match self {
             Self::Integer => "integer",
             Self::Uuid => "uuid",

@@ -80,6 +80,21 @@ pub(super) fn read(
     (!section.is_faulty()).then(|| (name.to_owned(), policy))
 }
 
+/// What stands in a queue is one policy's to do.
+pub(super) fn apart(sections: &[(String, Section<'_>)], policies: &BTreeMap<String, PrivacyPolicy>) {
+    let queue = |policy: &PrivacyPolicy| Some((policy.database.clone(), policy.subject.as_ref()?.queue.clone()?.table));
+    for (name, section) in sections {
+        let Some((policy, ours)) = policies.get(name).and_then(|policy| Some((policy, queue(policy)?))) else {
+            continue;
+        };
+        let mut earlier = policies.range(..name.clone()).map(|(_, other)| other);
+        if let Some(other) = earlier.find(|other| queue(other).as_ref() == Some(&ours)) {
+            let problem = Problem::new(format!("`{}` is the queue of `privacy.{}` already", ours.1, other.name));
+            section.error(problem.help(format!("each policy has its own: `queue = \"{}_{}\"`", ours.1, policy.name)));
+        }
+    }
+}
+
 /// What each value alone does not show.
 fn sense(section: &Section<'_>, policy: &PrivacyPolicy, database: Option<&Database>) {
     if policy.rules.is_empty() && policy.subject.is_none() && policy.columns.is_empty() {
@@ -116,7 +131,15 @@ fn sense(section: &Section<'_>, policy: &PrivacyPolicy, database: Option<&Databa
             section.error(problem.help("leave `where` out, or use `action = \"delete\"`"));
         }
     }
-    let schemas = policy.rules.iter().filter_map(|rule| rule.table.schema.as_deref());
+    let queue = policy.subject.as_ref().and_then(|subject| subject.queue.as_ref());
+    if let Some(queue) = queue
+        && policy.rules.iter().any(|rule| rule.table == queue.table)
+    {
+        let problem = Problem::new(format!("a rule is about the queue `{}`", queue.table));
+        section.error(problem.help("requests go from it once they are done; no rule is needed"));
+    }
+    let tables = policy.rules.iter().map(|rule| &rule.table).chain(queue.map(|queue| &queue.table));
+    let schemas = tables.filter_map(|table| table.schema.as_deref());
     if is_sqlite && schemas.into_iter().any(|schema| schema != "main") {
         section.error(Problem::new("SQLite has no schemas").help("name the table alone"));
     }

@@ -1,9 +1,11 @@
 //! `[privacy.*.subject]`
 
+use std::time::Duration;
+
 use ::config::ValueKind;
 
-use super::super::super::{Reference, Step, Subject, SubjectRow, TableName, Tombstone};
-use super::super::values::{span, text};
+use super::super::super::{ErasureQueue, Reference, Step, Subject, SubjectRow, TableName, Tombstone};
+use super::super::values::{duration, span, text};
 use super::super::{Problem, Section, Spot};
 use super::{change, table};
 
@@ -13,13 +15,51 @@ pub(super) fn read(section: &Section<'_>) -> Option<Subject> {
     let tombstone = section.or("tombstone", "random", tombstone);
     let due_after = section.or("due_after", "30 days", span);
     let row = row(section, "row");
+    let queue = queue(section);
     let references: Vec<_> = section.sections("references").iter().map(reference).collect();
     section.finish();
     let references = references.into_iter().collect::<Option<Vec<_>>>()?;
     if section.is_faulty() {
         return None;
     }
-    Some(Subject { table: table?, key: key?, tombstone: tombstone?, row: row?, due_after: due_after?, references })
+    let (table, key) = (table?, key?);
+    let queue = queue.map(|queue| in_schema_of(&table, queue));
+    if let Some(queue) = &queue
+        && (queue.table == table || references.iter().any(|reference| reference.table == queue.table))
+    {
+        let problem = Problem::new(format!("`{}` cannot be the queue: people's rows stand there", queue.table));
+        section.error(problem.help("name a table of its own: `queue = \"caretaker_erasures\"`"));
+        return None;
+    }
+    Some(Subject { table, key, tombstone: tombstone?, row: row?, due_after: due_after?, queue, references })
+}
+
+/// How seldom, and how often, the daemon may look into a queue.
+const SELDOM: Duration = Duration::from_secs(24 * 3600);
+const OFTEN: Duration = Duration::from_secs(1);
+
+/// `queue = "caretaker_erasures"`, `queue_every = "1m"`
+fn queue(section: &Section<'_>) -> Option<ErasureQueue> {
+    let name = section.optional("queue", table);
+    if !section.has("queue") {
+        section.know("queue_every");
+        if section.has("queue_every") {
+            let help = "name the table in which applications ask for erasures: `queue = \"caretaker_erasures\"`";
+            section.error(Problem::new("`queue_every` without a queue").help(help));
+        }
+        return None;
+    }
+    let every = section.or("queue_every", "1m", |spot| match duration(spot)? {
+        every if (OFTEN..=SELDOM).contains(&every) => Ok(every),
+        _ => Err(Problem::new("this is not between 1 s and 24 h")),
+    });
+    Some(ErasureQueue { table: name?, every: every? })
+}
+
+/// A queue without a schema is beside the subject's table.
+fn in_schema_of(table: &TableName, queue: ErasureQueue) -> ErasureQueue {
+    let schema = queue.table.schema.or_else(|| table.schema.clone());
+    ErasureQueue { table: TableName { schema, ..queue.table }, ..queue }
 }
 
 fn tombstone(spot: &Spot<'_>) -> Result<Tombstone, Problem> {

@@ -68,6 +68,10 @@ impl Dialect for SqliteDialect {
         None
     }
 
+    fn milliseconds(&self, column: &str) -> String {
+        format!("CAST(caretaker_instant({}) * 1000 AS INTEGER)", self.name(column))
+    }
+
     fn ageless(&self, column: &Column) -> Fragment {
         Fragment::text(format!("caretaker_instant({}) IS NULL", self.name(&column.name)))
     }

@@ -228,6 +228,32 @@ impl Ground for PostgresGround {
         self.drop_if(table, look, most, wait, gate).await
     }
 
+    async fn script(&mut self, first: &str, unless: Option<&str>, then: &str) -> Result<bool, GroundError> {
+        self.run("BEGIN").await?;
+        let done = async {
+            self.connection.pg().execute(AssertSqlSafe(first.to_owned())).await?;
+            if let Some(unless) = unless
+                && self.connection.pg().fetch_optional(AssertSqlSafe(unless.to_owned())).await?.is_some()
+            {
+                return Ok(false);
+            }
+            self.connection.pg().execute(AssertSqlSafe(then.to_owned())).await?;
+            Ok(true)
+        };
+        let done: Result<bool, sqlx::Error> = done.await;
+        match done {
+            Ok(true) => self.run("COMMIT").await.map(|()| true),
+            Ok(false) => self.run("ROLLBACK").await.map(|()| false),
+            Err(error) => {
+                let error = self.of_sqlx(error);
+                if error.kind != Trouble::Lost {
+                    self.run("ROLLBACK").await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
     async fn pressure(&mut self, table: &Relation) -> Result<Pressure, GroundError> {
         let asked = sqlx::query_as::<_, (Option<f64>, Option<f64>, Option<i64>)>(PRESSURE)
             .bind(PostgresDialect.table(table))
