@@ -121,7 +121,7 @@ async fn fill(
         let mut question = Fragment::text("SELECT ");
         question.append(dialect.version(table)).push(", ").append(dialect.line(table));
         question.push(format!(" FROM {} WHERE ", dialect.table(&table.relation))).append(window.rows.clone());
-        let wanted = work.ready.resolved.wanted(work.held.as_ref(), |guard| guard.has_children.clone());
+        let wanted = work.ready.resolved.wanted(work.held.as_ref(), |guard| guard.has_children_each.clone());
         question.push(" AND ").append(wanted);
         // A row by itself is taken whatever its size.
         let most = if reach.is_least() { usize::MAX } else { AT_ONCE };

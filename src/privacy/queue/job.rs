@@ -18,6 +18,7 @@ use crate::fault::chain;
 use crate::privacy::approval::{self, Hand};
 use crate::privacy::erase::{Erasing, due};
 use crate::privacy::ground::Purpose;
+use crate::privacy::replay::escrow;
 use crate::privacy::session::Session;
 use crate::run::{self, Failure, Limits, Outcome, PlanView, RunContext, who};
 use crate::state::{Cause, State, Status};
@@ -182,6 +183,8 @@ impl QueueJob {
         approval::check(&self.settings, &context.state, &hand).await?;
         context.progress.phase("erase");
         let mut session = Session::open(&self.config, &self.servers, &self.settings, Purpose::Work).await?;
+        let kept = escrow::keep(&self.config, &context.state, &self.settings, &session.seen.key);
+        context.progress.beat_during(kept).await;
         let erasing = Erasing { config: &self.config, policy: &self.settings, state: &context.state, hand: &hand };
         let drained = context.progress.beat_during(drain(&erasing, &mut session, context)).await?;
         tracing::info!(
