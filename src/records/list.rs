@@ -34,7 +34,7 @@ pub struct Found {
     pub manifest: Manifest,
 }
 
-/// A store that could not be asked.
+/// A store that could not be asked, or a manifest in it that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Missed {
     /// The store.
@@ -51,7 +51,10 @@ pub async fn list(config: &Config, policy: Option<&str>) -> Listing {
     let mut listing = Listing::default();
     for (name, listed) in join_all(listings).await {
         match listed {
-            Ok(found) => listing.found.extend(found),
+            Ok((found, errors)) => {
+                listing.found.extend(found);
+                listing.missed.extend(errors.into_iter().map(|error| Missed { store: name.to_string(), error }));
+            }
             Err(failure) => listing.missed.push(Missed { store: name.to_string(), error: failure.message }),
         }
     }
@@ -70,7 +73,8 @@ pub async fn find(config: &Config, state: &State, policy: &str) -> Result<Listin
     Ok(Listing::default())
 }
 
-async fn listed(config: &Config, name: &StoreName, folder: &str) -> Result<Vec<Found>, Failure> {
+/// The archives in a store, and what is wrong with others.
+async fn listed(config: &Config, name: &StoreName, folder: &str) -> Result<(Vec<Found>, Vec<String>), Failure> {
     let store = open(config, name).await?;
     let objects = within(STORE_WITHIN, store.list(folder)).await?;
     let manifests: Vec<_> = objects
@@ -89,6 +93,12 @@ async fn listed(config: &Config, name: &StoreName, folder: &str) -> Result<Vec<F
         Ok(Some(Found { store: store.name().to_string(), folder, manifest }))
     });
     let read: Vec<Result<Option<Found>, Failure>> = read.buffered(AT_ONCE).collect().await;
-    let found: Result<Vec<Option<Found>>, Failure> = read.into_iter().collect();
-    Ok(found?.into_iter().flatten().collect())
+    let (mut found, mut errors) = (Vec::new(), Vec::new());
+    for one in read {
+        match one {
+            Ok(one) => found.extend(one),
+            Err(failure) => errors.push(failure.message),
+        }
+    }
+    Ok((found, errors))
 }

@@ -7,20 +7,16 @@
 use std::time::Instant;
 
 use jiff::Timestamp;
-use serde_json::json;
 
-use super::Application;
 use super::pace::Pace;
+use super::said::{forget, log, manifest};
 use super::window::{Cursor, Windows};
 use super::work::{End, Work};
 use crate::archive::BackupId;
 use crate::archive::manifest::Object;
-use crate::config::{Action, StoreName};
+use crate::config::Action;
 use crate::privacy::fragment::{Fragment, Scalar};
-use crate::privacy::plan::Ready;
-use crate::records::{self, Column, Manifest, Shelf, Volume};
-use crate::run::{Failure, host};
-use crate::state::LogKind;
+use crate::records::{self, Shelf, Volume};
 
 /// How large an archive grows before its rows go, and how many rows it has at most: their versions are remembered.
 const LARGE: u64 = 64 << 20;
@@ -191,62 +187,4 @@ async fn let_go(work: &mut Work<'_>, taken: &[Taken], [before, after]: [&Cursor;
         }
     }
     Ok(gone)
-}
-
-fn manifest(
-    application: &Application<'_>,
-    ready: &Ready<'_>,
-    disposition: &str,
-    expires: Option<Timestamp>,
-    (id, rows, object, encrypted_to): (BackupId, u64, Object, Vec<String>),
-) -> Manifest {
-    let resolved = &ready.resolved;
-    let column = |column: &crate::database::schema::Column| Column {
-        name: column.name.clone(),
-        type_name: column.type_name.clone(),
-        generated: column.generated,
-    };
-    Manifest {
-        format_version: 1,
-        id,
-        policy: application.setting.policy.name.clone(),
-        policy_hash: application.hash.to_owned(),
-        rule: resolved.rule.name.clone(),
-        reason: resolved.rule.reason.clone(),
-        database: application.setting.policy.database.to_string(),
-        table: resolved.table.relation.to_string(),
-        run: application.context.run_id.clone(),
-        disposition: disposition.to_owned(),
-        cutoff: resolved.cutoff,
-        at: Timestamp::now(),
-        host: host(),
-        expires,
-        columns: resolved.table.columns.iter().map(column).collect(),
-        rows,
-        object,
-        encrypted_to,
-    }
-}
-
-async fn log(work: &mut Work<'_>, store: &StoreName, archive: &Manifest) -> Result<(), End> {
-    let detail = json!({
-        "disposition": work.id, "rule": archive.rule, "table": archive.table, "store": store, "archive": archive.id,
-        "rows": archive.rows, "bytes": archive.object.bytes, "sha256": archive.object.sha256, "expires": archive.expires,
-    });
-    let entry = work.application.entry(LogKind::RowsArchived, detail);
-    work.application.context.state.log(&entry, Timestamp::now()).await?;
-    Ok(())
-}
-
-/// Takes an archive away of whose rows none went.
-async fn forget(work: &mut Work<'_>, shelf: &Shelf, store: &StoreName, archive: &Manifest) -> Result<(), End> {
-    let removed: Result<(), Failure> = shelf.remove(&archive.id).await;
-    if let Err(failure) = removed {
-        tracing::warn!(rule = work.applied.rule, archive = archive.id.as_str(), %failure, "the archive was not removed");
-        return Ok(());
-    }
-    let detail = json!({"archives": [archive.id], "store": store, "removed": 1, "why": "none of its rows went"});
-    let entry = work.application.entry(LogKind::ArchivesRemoved, detail);
-    work.application.context.state.log(&entry, Timestamp::now()).await?;
-    Ok(())
 }

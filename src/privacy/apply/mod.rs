@@ -5,6 +5,7 @@ mod pace;
 mod partitions;
 mod residual;
 mod rule;
+mod said;
 mod throttle;
 mod walk;
 mod window;

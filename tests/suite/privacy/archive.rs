@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::scene::{Kind, Scene, days_ago, notes, rule};
 use crate::backup::codecs::key_pair;
+use crate::faults::disk::Disk;
 use crate::support::{S3, eventually, files, patient, stock};
 
 /// A scene whose rules archive to the store `local`, and the key that opens what lies there.
@@ -263,6 +264,34 @@ fn a_store_that_fails_lets_no_row_go(#[values(Kind::Postgres, Kind::Sqlite)] kin
     fs::write(left.join("rows.jsonl.zst.age"), "half").unwrap();
     it.scene.apply().succeeds().says("old note: 10 rows");
     assert_eq!(it.ids().len(), 10);
+}
+
+#[test]
+fn a_store_that_becomes_full_ends_the_rule_and_what_went_is_archived() {
+    let it = Archiving::new(Kind::Sqlite, &notes("note", 240));
+    // 80 old rows that compress to half a megabyte each: one archive fits, the second does not.
+    it.scene.sql("UPDATE note SET body = hex(randomblob(524288))");
+    let _disk = Disk::mount(it.scene.sandbox.store(), "size=38m");
+    it.policy(&it.rule("note", "", ""));
+    it.scene.apply().exits(1).complains("no space left");
+    let left = it.scene.count("note WHERE id % 3 = 0");
+    assert!(left > 0 && left < 80, "{left}");
+    let ids = it.ids();
+    assert_eq!((ids.len() as u64, it.manifests().len()), (80 - left, 1));
+    let list = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    assert_eq!(it.scene.count(&format!("note WHERE id IN ({list})")), 0);
+}
+
+#[test]
+fn a_manifest_that_cannot_be_read_is_told_and_hides_no_other() {
+    let it = Archiving::new(Kind::Sqlite, &notes("note", 30));
+    it.policy(&it.rule("note", "", ""));
+    it.scene.apply().succeeds();
+    let odd = it.scene.sandbox.store().join("_caretaker/archives/school/old-note/20260101T000000Z-bbbbbb");
+    fs::create_dir_all(&odd).unwrap();
+    fs::write(odd.join("manifest.json"), "{").unwrap();
+    it.scene.privacy(&["archives"]).exits(6).says("old note").says("is no manifest of an archive");
+    it.scene.apply().succeeds().says("is no manifest of an archive");
 }
 
 #[test]
