@@ -69,35 +69,35 @@ impl Job {
         })
     }
 
-    /// Takes up what waits in the queue, and goes on with erasures that were cut off, or that a hold kept which has run out. What keeps them does not keep the
+    /// Goes on with erasures that were cut off, or that a hold kept which has run out. What keeps them does not keep the
     /// rules: it is a warning.
     async fn resume_erasures(&self, session: &mut Session, context: &RunContext, hand: &Hand<'_>) -> Vec<String> {
         let erasing = Erasing { config: &self.config, policy: &self.settings, state: &context.state, hand };
-        let drained = context.progress.beat_during(queue::drain(&erasing, session, context)).await;
-        let mut warnings = match drained {
-            Ok(drained) => drained.problems,
-            Err(failure) => vec![format!("the queue is not drained: {failure}")],
-        };
         let resumed = context.progress.beat_during(erasing.resume(session)).await;
         let (resumed, missing) = match resumed {
             Ok(resumed) => resumed,
-            Err(failure) => {
-                warnings.push(format!("the open erasures were not gone on with: {failure}"));
-                return warnings;
-            }
+            Err(failure) => return vec![format!("the open erasures were not gone on with: {failure}")],
         };
         let open = resumed.iter().filter(|erasure| erasure.state != ErasureState::Completed);
-        warnings.extend(open.map(|erasure| {
-            let note = erasure.note.as_deref().unwrap_or_default();
-            format!("the erasure {} is {}: {note}", erasure.id, erasure.state.as_str())
-        }));
-        // One that came from the queue and is deferred was met twice.
-        warnings.sort();
-        warnings.dedup();
+        let mut warnings: Vec<String> = open
+            .map(|erasure| {
+                let note = erasure.note.as_deref().unwrap_or_default();
+                format!("the erasure {} is {}: {note}", erasure.id, erasure.state.as_str())
+            })
+            .collect();
         if missing > 0 {
             warnings.push(format!("{missing} open erasures are of people who stand in no declared column any more"));
         }
         warnings
+    }
+
+    /// Erases who waits in the queue; what keeps them is a warning, too.
+    async fn drain_queue(&self, session: &mut Session, context: &RunContext, hand: &Hand<'_>) -> Vec<String> {
+        let erasing = Erasing { config: &self.config, policy: &self.settings, state: &context.state, hand };
+        match context.progress.beat_during(queue::drain(&erasing, session, context)).await {
+            Ok(drained) => drained.problems,
+            Err(failure) => vec![format!("the queue is not drained: {failure}")],
+        }
     }
 
     fn target(&self) -> Duration {
@@ -162,7 +162,8 @@ impl Job {
         // What is made with the key can be told again only with it. A store that is missed is asked again next time.
         let kept = escrow::keep(&self.config, &context.state, &self.settings, &session.seen.key);
         context.progress.beat_during(kept).await;
-        let of_erasures = self.resume_erasures(&mut session, context, &hand).await;
+        let mut of_erasures = self.resume_erasures(&mut session, context, &hand).await;
+        of_erasures.extend(self.drain_queue(&mut session, context, &hand).await);
         let earlier = context.state.dispositions(&self.settings.name, None, EARLIER).await?;
         let setting = session.seen.setting(&self.settings, session.ground.as_ref());
         let application = Application {

@@ -230,9 +230,11 @@ fn a_request_that_names_nobody_is_told_of_without_saying_what_it_says() {
 fn applying_the_policy_drains_as_well(#[values(Kind::Postgres, Kind::Sqlite)] kind: Kind) {
     let key = Key::Uuid;
     let scene = with_queue(kind, key);
-    scene.sql(&format!("DELETE FROM users WHERE id = '{}'", key.of(3)));
-    scene.apply().succeeds();
-    assert_eq!((scene.count("leaving"), anonymous(&scene, key), erasures(&scene).len()), (0, 2, 1));
+    scene.privacy(&["hold", "add", "school", "--subject", &key.of(4), "--reason", "case 7"]).succeeds();
+    scene.sql(&format!("DELETE FROM users WHERE id IN ('{}', '{}')", key.of(3), key.of(4)));
+    scene.apply().succeeds().says("is deferred: held by");
+    assert_eq!((scene.count("leaving"), anonymous(&scene, key), erasures(&scene).len()), (1, 2, 2));
+    assert_eq!(scene.logged("erasure_deferred").len(), 1);
 }
 
 #[rstest]
