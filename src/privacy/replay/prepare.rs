@@ -43,7 +43,7 @@ pub async fn prepare(
     let stores: BTreeSet<StoreName> = policies.flat_map(|policy| &policy.stores).chain(source).cloned().collect();
     let ledger = ledger::read(config, state, database, &stores, identities).await?;
     let mut replay = Replay { database: database.to_owned(), news: ledger.news.clone(), ..Replay::default() };
-    replay.warnings = whole(&ledger, &stores)?;
+    replay.warnings = whole(&ledger, &stores, state).await?;
     let (deferred, wanted): (Vec<Erasure>, Vec<Erasure>) =
         ledger.erasures.into_iter().partition(|erasure| erasure.state == ErasureState::Deferred);
     if !deferred.is_empty() {
@@ -93,9 +93,16 @@ fn refused(message: String) -> Failure {
 const WITHOUT: &str = "`--without-replay` restores all the same, with whoever was erased since; that is logged";
 
 /// Whether all was read that must be; what was not and need not be.
-fn whole(ledger: &Ledger, stores: &BTreeSet<StoreName>) -> Result<Vec<String>, Failure> {
+async fn whole(ledger: &Ledger, stores: &BTreeSet<StoreName>, state: &State) -> Result<Vec<String>, Failure> {
     let missed = ledger.missed.iter().map(|missed| format!("store {}: {}", missed.store, missed.error));
     let missed: Vec<String> = missed.collect();
+    for (one, told) in ledger.missed.iter().zip(&missed) {
+        // What this machine has written there it knows itself; of one that it never wrote to it knows nothing.
+        if state.anchored(&one.store).await? == 0 {
+            let message = format!("the ledger of erasures is not read from {told}; so who was erased is not known");
+            return Err(refused(message).hint(WITHOUT));
+        }
+    }
     if ledger.asked == 0 && !stores.is_empty() {
         let message =
             format!("no store's ledger of erasures can be read, so who was erased is not known: {}", missed.join("; "));

@@ -71,6 +71,30 @@ fn without_the_ledger_nothing_is_restored() {
 }
 
 #[test]
+fn a_store_that_does_not_answer_is_missed_where_this_machine_never_wrote_to_it() {
+    let scene = school(Kind::Sqlite, Key::Uuid);
+    let ledger = scene.sandbox.path("ledger");
+    let store = format!("{NIGHTLY}[stores.ledger]\nkind = 'local'\npath = '{}'\n", ledger.display());
+    scene.configure(&store, &format!("stores = ['ledger']\n{}", policy(Key::Uuid)));
+    scene.sandbox.run_nightly();
+    erase(&scene, &Key::Uuid.of(3)).succeeds();
+    let away = scene.sandbox.path("away");
+    fs::rename(&ledger, &away).unwrap();
+    fs::write(&ledger, "not a directory").unwrap();
+    // What it knows itself will do.
+    let first = scene.to_come("first.db");
+    restore(&scene, &first, &[]).succeeds().says("the ledger of erasures is not read from store ledger");
+    assert_eq!(first.count("users"), 10);
+    scene.sandbox.state_sql("DELETE FROM erasures; DELETE FROM stores_told; DELETE FROM log_anchors");
+    let second = scene.to_come("second.db");
+    restore(&scene, &second, &[]).exits(3).complains("the ledger of erasures is not read from store ledger");
+    assert!(!second.exists());
+    fs::remove_file(&ledger).unwrap();
+    fs::rename(&away, &ledger).unwrap();
+    restore(&scene, &second, &[]).succeeds().says("1 person in it");
+}
+
+#[test]
 fn a_policy_that_is_no_more_is_missed() {
     let scene = school(Kind::Sqlite, Key::Uuid);
     erased_since_the_backup(&scene, Key::Uuid);
