@@ -26,7 +26,7 @@ pub(super) async fn run(
     let (database, state) = (scene.database(database)?, scene.state().await?);
     let target = parse_target(into, &scene.config).map_err(|error| CliError { exit: Exit::Usage, ..error.into() })?;
     let identities = identities(identity)?;
-    let replay = prepare(&scene.config, &state, database.as_str(), None, &identities).await?;
+    let replay = prepare(&scene.config, &state, database.as_str(), &[], &identities).await?;
     for warning in &replay.warnings {
         scene.output.line(format!("{} {warning}", scene.output.warn("warning:")));
     }

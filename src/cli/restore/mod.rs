@@ -50,7 +50,7 @@ async fn work(arguments: &RestoreArgs, scene: &Scene<'_>, state: &State) -> Resu
     let stores = copies_to_read(&backup, &scene.config);
     let replay = match arguments.without_replay {
         true => Replay::default(),
-        false => replay::prepare(&scene.config, state, database.as_str(), stores.first(), &identities).await?,
+        false => replay::prepare(&scene.config, state, database.as_str(), &stores, &identities).await?,
     };
     let journal = Journal { backup: &backup, state, who: who() };
     // One copy after the other until one is good. Of what failed, that a copy is bad counts most.

@@ -26,8 +26,8 @@ pub struct Replay {
     pub warnings: Vec<String>,
 }
 
-/// Reads the ledger of a database, here and in the stores, and finds the keys of its HMACs. `source`: a store that is read
-/// besides those of the policies. Nothing is written.
+/// Reads the ledger of a database, here and in the stores, and finds the keys of its HMACs. `besides`: stores that are read
+/// besides those of the policies, as far as they can be. Nothing is written.
 ///
 /// # Errors
 ///
@@ -36,14 +36,16 @@ pub async fn prepare(
     config: &Config,
     state: &State,
     database: &str,
-    source: Option<&StoreName>,
+    besides: &[StoreName],
     identities: &Identities,
 ) -> Result<Replay, Failure> {
-    let policies = config.privacy.values().filter(|policy| policy.database.as_str() == database);
-    let stores: BTreeSet<StoreName> = policies.flat_map(|policy| &policy.stores).chain(source).cloned().collect();
+    let policies =
+        config.privacy.values().filter(|policy| policy.database.as_str() == database && policy.subject.is_some());
+    let of_policies: BTreeSet<StoreName> = policies.flat_map(|policy| &policy.stores).cloned().collect();
+    let stores = of_policies.iter().chain(besides).cloned().collect();
     let ledger = ledger::read(config, state, database, &stores, identities).await?;
     let mut replay = Replay { database: database.to_owned(), news: ledger.news.clone(), ..Replay::default() };
-    replay.warnings = whole(&ledger, &stores, state).await?;
+    replay.warnings = whole(&ledger, &of_policies, state).await?;
     let (deferred, wanted): (Vec<Erasure>, Vec<Erasure>) =
         ledger.erasures.into_iter().partition(|erasure| erasure.state == ErasureState::Deferred);
     if !deferred.is_empty() {
@@ -93,27 +95,23 @@ fn refused(message: String) -> Failure {
 const WITHOUT: &str = "`--without-replay` restores all the same, with whoever was erased since; that is logged";
 
 /// Whether all was read that must be; what was not and need not be.
-async fn whole(ledger: &Ledger, stores: &BTreeSet<StoreName>, state: &State) -> Result<Vec<String>, Failure> {
-    let missed = ledger.missed.iter().map(|missed| format!("store {}: {}", missed.store, missed.error));
-    let missed: Vec<String> = missed.collect();
-    for (one, told) in ledger.missed.iter().zip(&missed) {
+async fn whole(ledger: &Ledger, of_policies: &BTreeSet<StoreName>, state: &State) -> Result<Vec<String>, Failure> {
+    let mut warnings = Vec::new();
+    for missed in &ledger.missed {
+        let told = format!("the ledger of erasures is not read from store {}: {}", missed.store, missed.error);
         // What this machine has written there it knows itself; of one that it never wrote to it knows nothing.
-        if state.anchored(&one.store).await? == 0 {
-            let message = format!("the ledger of erasures is not read from {told}; so who was erased is not known");
-            return Err(refused(message).hint(WITHOUT));
+        let must = of_policies.iter().any(|store| store.as_str() == missed.store);
+        if must && (ledger.asked == 0 || state.anchored(&missed.store).await? == 0) {
+            return Err(refused(format!("{told}; so who was erased is not known")).hint(WITHOUT));
         }
-    }
-    if ledger.asked == 0 && !stores.is_empty() {
-        let message =
-            format!("no store's ledger of erasures can be read, so who was erased is not known: {}", missed.join("; "));
-        return Err(refused(message).hint(WITHOUT));
+        warnings.push(told);
     }
     if let Some(first) = ledger.unread.first() {
         let count = crate::units::counted(ledger.unread.len(), "erasure", "erasures");
         let message = format!("{count} in the ledger cannot be read, so who was erased is not known: {first}");
         return Err(refused(message).hint(format!("give `--identity` with the key of the backups; {WITHOUT}")));
     }
-    Ok(missed.into_iter().map(|missed| format!("the ledger of erasures is not read from {missed}")).collect())
+    Ok(warnings)
 }
 
 fn of_name<'a>(config: &'a Config, name: &str, database: &str, erasures: usize) -> Result<&'a PrivacyPolicy, Failure> {

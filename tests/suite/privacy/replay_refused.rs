@@ -62,7 +62,7 @@ fn without_the_ledger_nothing_is_restored() {
     let away = scene.sandbox.path("away");
     fs::rename(&ledger, &away).unwrap();
     fs::write(&ledger, "not a directory").unwrap();
-    restore(&scene, &copy, &[]).exits(3).complains("no store's ledger of erasures can be read");
+    restore(&scene, &copy, &[]).exits(3).complains("the ledger of erasures is not read from store local");
     fs::remove_file(&ledger).unwrap();
     fs::rename(&away, &ledger).unwrap();
     assert!(!copy.exists());
