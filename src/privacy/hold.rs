@@ -57,7 +57,7 @@ impl Holding {
 
 #[async_trait]
 impl Gate for Holding {
-    async fn is_open(&self) -> bool {
+    async fn is_open(&self, _: u64) -> bool {
         let now = self.state.holds(Some(&self.policy), Some(Timestamp::now())).await;
         // What cannot be read may be anything.
         now.is_ok_and(|holds| holds == self.active)

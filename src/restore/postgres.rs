@@ -129,7 +129,12 @@ pub(super) async fn restore(
     let comparison = compare_database(source, server, context).await?;
     let replayed = match replay.count() {
         0 => Vec::new(),
-        _ => erase_again(server, replay, Some(plan.snapshot_at), context).await?,
+        _ => {
+            let mut connection = server.connect("restore").await?;
+            connection.note_loaded().await?;
+            connection.close().await;
+            erase_again(server, replay, Some(plan.snapshot_at), context).await?
+        }
     };
     Ok(Restored { comparison, replayed, warnings })
 }
@@ -156,7 +161,16 @@ pub(super) async fn erase_again(
     context: &RestoreContext<'_>,
 ) -> Result<Vec<Replayed>, Failure> {
     let name = Target::Postgres(server.clone()).to_string();
-    let copy = Copy { place: Place::Postgres(server.clone()), name, snapshot_at };
+    let copy = Copy { place: Place::Postgres(server.clone()), name: name.clone(), snapshot_at };
+    let mut connection = server.connect("restore").await?;
+    let is_half_loaded = connection.is_half_loaded().await?;
+    connection.close().await;
+    if is_half_loaded {
+        let message = format!("{name} was being loaded when its restore was cut off: it is no copy");
+        return Err(
+            Failure { refused: Some(Refusal::Safety), ..Failure::new(message) }.hint("drop it, and restore again")
+        );
+    }
     let again = async {
         let replayed = super::apply_again(replay, &copy, context).await?;
         let mut connection = server.connect("restore").await?;

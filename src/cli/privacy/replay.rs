@@ -11,6 +11,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::progress;
 use crate::cli::restore::{identities, show_replayed, staging};
 use crate::cli::scene::Scene;
+use crate::config::StoreName;
 use crate::privacy::approval::Hand;
 use crate::privacy::replay::prepare;
 use crate::restore::{RestoreContext, parse_target, replay_into};
@@ -26,7 +27,8 @@ pub(super) async fn run(
     let (database, state) = (scene.database(database)?, scene.state().await?);
     let target = parse_target(into, &scene.config).map_err(|error| CliError { exit: Exit::Usage, ..error.into() })?;
     let identities = identities(identity)?;
-    let replay = prepare(&scene.config, &state, database.as_str(), &[], &identities).await?;
+    let stores: Vec<StoreName> = scene.config.stores.keys().cloned().collect();
+    let replay = prepare(&scene.config, &state, database.as_str(), &stores, &identities).await?;
     for warning in &replay.warnings {
         scene.output.line(format!("{} {warning}", scene.output.warn("warning:")));
     }

@@ -2,6 +2,7 @@
 
 mod journal;
 mod show;
+mod staging;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use journal::Journal;
 pub(super) use show::replayed as show_replayed;
+pub(super) use staging::staging;
 
 use super::args::RestoreArgs;
 use super::confirm::confirm;
@@ -177,14 +179,6 @@ pub(super) async fn find(
             backup.complete_in().next().is_some() && backup.verified != Some(crate::state::Verification::Bad)
         })
         .ok_or_else(|| CliError::failed("there is no complete backup").hint("take one with `caretaker backup now`"))
-}
-
-/// A private folder in the state directory.
-pub(super) fn staging(state: &State) -> Result<tempfile::TempDir, CliError> {
-    let parent = state.dir().join("staging");
-    let made =
-        std::fs::create_dir_all(&parent).and_then(|()| tempfile::Builder::new().prefix("restore-").tempdir_in(&parent));
-    made.map_err(|error| CliError::failed(format!("cannot make a staging folder in {}: {error}", parent.display())))
 }
 
 /// The keys in an identity file.

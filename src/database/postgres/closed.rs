@@ -9,6 +9,9 @@ use super::sql::{dynamic, literal};
 /// What the comment of a closed database begins with; the roles follow, as JSON.
 const CLOSED: &str = "closed by Caretaker; CONNECT was granted to ";
 
+/// The same while it is loaded: what was cut off then is no copy.
+const LOADING: &str = "being loaded, and closed by Caretaker; CONNECT was granted to ";
+
 /// Whether we may close it; who may enter beside the owner; its comment; how many others are in it.
 const LOOK: &str = "
     SELECT pg_has_role(d.datdba, 'USAGE'),
@@ -37,16 +40,16 @@ struct Seen {
 }
 
 impl Connection {
-    /// Takes CONNECT on this database from everybody but its owner; superusers need none.
+    /// Takes CONNECT on this database from everybody but its owner, until it is loaded and more; superusers need none.
     pub async fn close_to_others(&mut self) -> Result<Closed, DatabaseError> {
         let seen = self.look_at_entrance().await?;
         if !seen.may {
             return Ok(Closed::No("it belongs to another role".to_owned()));
         }
         if !seen.others.is_empty() {
-            let (mut roles, rest) = read_comment(&seen.comment);
+            let (mut roles, rest, _) = read_comment(&seen.comment);
             roles.extend(seen.others.iter().filter(|role| !roles.contains(role)).cloned().collect::<Vec<_>>());
-            let comment = write_comment(&roles, &rest);
+            let comment = write_comment(LOADING, &roles, &rest);
             let name = self.own_name().await?;
             let revoke = format!("REVOKE CONNECT ON DATABASE {name} FROM {}", seen.others.join(", "));
             self.both(&revoke, &name, Some(&comment), "close it to others").await?;
@@ -60,10 +63,25 @@ impl Connection {
         })
     }
 
+    /// Notes that all of it is there.
+    pub async fn note_loaded(&mut self) -> Result<(), DatabaseError> {
+        let (roles, rest, is_loading) = read_comment(&self.look_at_entrance().await?.comment);
+        if !is_loading {
+            return Ok(());
+        }
+        let (name, comment) = (self.own_name().await?, write_comment(CLOSED, &roles, &rest));
+        self.both("SELECT 1", &name, Some(&comment), "note that it is loaded").await
+    }
+
+    /// Whether loading it was begun and has not come to its end.
+    pub async fn is_half_loaded(&mut self) -> Result<bool, DatabaseError> {
+        Ok(read_comment(&self.look_at_entrance().await?.comment).2)
+    }
+
     /// Gives CONNECT back to whom [`Self::close_to_others`] took it from. `false`: it was not closed.
     pub async fn open_to_others(&mut self) -> Result<bool, DatabaseError> {
         let seen = self.look_at_entrance().await?;
-        let (roles, rest) = read_comment(&seen.comment);
+        let (roles, rest, _) = read_comment(&seen.comment);
         if roles.is_empty() {
             return Ok(false);
         }
@@ -101,15 +119,17 @@ impl Connection {
     }
 }
 
-/// The roles that a comment tells of, as they stand in SQL, and what stood there before.
-fn read_comment(comment: &str) -> (Vec<String>, String) {
-    let Some((rest, roles)) = comment.split_once(CLOSED) else { return (Vec::new(), comment.to_owned()) };
-    (serde_json::from_str(roles).unwrap_or_default(), rest.trim_end().to_owned())
+/// The roles that a comment tells of, as they stand in SQL, what stood there before, and whether it is being loaded.
+fn read_comment(comment: &str) -> (Vec<String>, String, bool) {
+    let mut found = [(LOADING, true), (CLOSED, false)].into_iter();
+    let found = found.find_map(|(words, is_loading)| Some((comment.split_once(words)?, is_loading)));
+    let Some(((rest, roles), is_loading)) = found else { return (Vec::new(), comment.to_owned(), false) };
+    (serde_json::from_str(roles).unwrap_or_default(), rest.trim_end().to_owned(), is_loading)
 }
 
-fn write_comment(roles: &[String], rest: &str) -> String {
+fn write_comment(words: &str, roles: &[String], rest: &str) -> String {
     let roles = serde_json::Value::from(roles);
-    if rest.is_empty() { format!("{CLOSED}{roles}") } else { format!("{rest}\n{CLOSED}{roles}") }
+    if rest.is_empty() { format!("{words}{roles}") } else { format!("{rest}\n{words}{roles}") }
 }
 
 #[cfg(test)]
@@ -118,10 +138,11 @@ mod tests {
 
     #[test]
     fn a_comment_is_read_as_it_was_written() {
-        for rest in ["", "the shop's"] {
+        for (rest, words, is_loading) in [("", CLOSED, false), ("the shop's", CLOSED, false), ("x", LOADING, true)] {
             let roles = vec!["public".to_owned(), "\"a, \"\"b\"".to_owned()];
-            assert_eq!(read_comment(&write_comment(&roles, rest)), (roles, rest.to_owned()));
+            let comment = write_comment(words, &roles, rest);
+            assert_eq!(read_comment(&comment), (roles, rest.to_owned(), is_loading));
         }
-        assert_eq!(read_comment("the shop's"), (Vec::new(), "the shop's".to_owned()));
+        assert_eq!(read_comment("the shop's"), (Vec::new(), "the shop's".to_owned(), false));
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
@@ -99,6 +100,20 @@ impl Session {
     pub async fn prepare(&mut self, sql: &str) -> Result<usize, SqliteError> {
         let sql = sql.to_owned();
         self.work("prepare", move |connection| connection.prepare(&sql).map(|statement| statement.column_count())).await
+    }
+
+    /// [`Self::prepare`], taking what stands in double quotes for a name and nothing else. SQLite takes a name that is none
+    /// for a text, which would be true for every row or for none.
+    pub async fn prepare_strictly(&mut self, sql: &str) -> Result<usize, SqliteError> {
+        let sql = sql.to_owned();
+        self.work("prepare", move |connection| {
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+            let columns = connection.prepare(&sql).map(|statement| statement.column_count());
+            // Triggers and views of the application may count on it.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, true)?;
+            columns
+        })
+        .await
     }
 
     /// Asks something.

@@ -55,6 +55,9 @@ pub struct RuleApplied {
     pub residual: Option<Residual>,
     /// Why it came to no end.
     pub error: Option<String>,
+    /// The same without the server's words, for the log.
+    #[serde(skip)]
+    pub logged: Option<String>,
     /// What the person can do.
     pub hint: Option<String>,
     /// Whether it was refused rather than failed.
@@ -125,11 +128,14 @@ pub async fn apply(
         match (&one.ready, &one.shown.beyond) {
             (None, _) => {
                 applied.error = Some(one.shown.problems.join("; "));
+                let of_server = "the server does not understand it, or is against it: the plan says more".to_owned();
+                applied.logged = if one.shown.is_of_server { Some(of_server) } else { applied.error.clone() };
                 applied.hint = Some(format!("`caretaker privacy plan {}` says more", setting.policy.name));
                 log_refusal(application, LogKind::Refused, &applied).await?;
             }
             (Some(_), Some(beyond)) => {
                 applied.error = Some(beyond.clone());
+                applied.logged = Some(beyond.clone());
                 applied.hint = Some("look at the plan; if it is right, raise the cap".to_owned());
                 applied.refused = true;
                 log_refusal(application, LogKind::CapReached, &applied).await?;
@@ -156,6 +162,7 @@ impl RuleApplied {
             disposition: None,
             residual: None,
             error: None,
+            logged: None,
             hint: None,
             refused: false,
             retryable: false,
@@ -164,6 +171,6 @@ impl RuleApplied {
 }
 
 async fn log_refusal(application: &Application<'_>, kind: LogKind, applied: &RuleApplied) -> Result<(), StateError> {
-    let detail = json!({"rule": applied.rule, "table": applied.table, "why": applied.error});
+    let detail = json!({"rule": applied.rule, "table": applied.table, "why": applied.logged});
     application.context.state.log(&application.entry(kind, detail), jiff::Timestamp::now()).await.map(drop)
 }

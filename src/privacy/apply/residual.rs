@@ -45,14 +45,14 @@ pub(super) async fn search(
     holds: &[Hold],
 ) -> Result<Residual, GroundError> {
     let (setting, resolved) = (application.setting, &ready.resolved);
-    let held = setting.held(resolved.table, holds).0;
+    let held = setting.held(resolved.table, resolved.goes(), holds).0;
     let left = left(ground, resolved, held.as_ref()).await?;
     if held.is_none() && resolved.guards.is_empty() {
         return Ok(Residual { rows: left, left, ..Residual::default() });
     }
     let of_table: Vec<(&Hold, Fragment)> = holds
         .iter()
-        .filter_map(|hold| Some((hold, setting.held(resolved.table, std::slice::from_ref(hold)).0?)))
+        .filter_map(|hold| Some((hold, setting.held(resolved.table, resolved.goes(), std::slice::from_ref(hold)).0?)))
         .collect();
     let all = [None].into_iter().chain(held.as_ref().map(Some)).collect();
     let figures = counted(ground, resolved, all).await?;

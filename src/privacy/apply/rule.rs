@@ -64,6 +64,7 @@ pub(super) async fn apply(
         // It is gone on with by the next run.
         Err(End::Cancelled) => return Err(Failure::new("it was told to stop")),
         Err(End::Cap(why)) => {
+            applied.logged = Some(why.clone());
             applied.error = Some(why);
             applied.refused = true;
             (DispositionState::Failed, LogKind::CapReached)
@@ -71,17 +72,19 @@ pub(super) async fn apply(
         Err(End::Failed(failure)) => {
             applied.retryable = failure.retryable;
             applied.hint.clone_from(&failure.hint);
+            applied.logged = Some(failure.message.clone());
             applied.error = Some(failure.message);
             (DispositionState::Failed, LogKind::DispositionFailed)
         }
         Err(End::Ground(error)) => {
             applied.retryable = crate::fault::Fault::retryable(&error);
             applied.hint.clone_from(&error.hint);
+            applied.logged = Some(error.for_log().to_owned());
             applied.error = Some(error.message);
             (DispositionState::Failed, LogKind::DispositionFailed)
         }
     };
-    if let Some(error) = &applied.error {
+    if let Some(error) = &applied.logged {
         detail["error"] = json!(error);
     }
     state.end_disposition(&id, end, &application.entry(kind, detail), Timestamp::now()).await?;

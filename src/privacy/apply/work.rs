@@ -1,7 +1,9 @@
 //! What every way of applying a rule does alike: breathe, change rows in one transaction under the holds, forgive, record.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use serde::Serialize;
 
 use super::pace::Pace;
@@ -10,7 +12,7 @@ use super::window::{Cursor, Windows};
 use super::{Application, RuleApplied};
 use crate::database::schema::Relation;
 use crate::privacy::fragment::Fragment;
-use crate::privacy::ground::{Dropped, Ground, GroundError, Trouble};
+use crate::privacy::ground::{Dropped, Gate, Ground, GroundError, Trouble};
 use crate::privacy::hold::Holding;
 use crate::privacy::plan::Ready;
 use crate::run::Failure;
@@ -32,6 +34,25 @@ pub(super) enum End {
 impl From<crate::state::StateError> for End {
     fn from(error: crate::state::StateError) -> Self {
         Self::Store(error.into())
+    }
+}
+
+/// The holds, and how many rows the caps leave: rows can come to match while it works.
+struct Capped<'w> {
+    holds: &'w Holding,
+    left: u64,
+    /// How many there would have been beyond.
+    beyond: AtomicU64,
+}
+
+#[async_trait]
+impl Gate for Capped<'_> {
+    async fn is_open(&self, rows: u64) -> bool {
+        if rows > self.left {
+            self.beyond.store(rows, Ordering::Relaxed);
+            return false;
+        }
+        self.holds.is_open(rows).await
     }
 }
 
@@ -60,7 +81,7 @@ impl<'w> Work<'w> {
         id: &'w str,
     ) -> Result<Self, End> {
         let holds = Holding::read(&application.context.state, &application.setting.policy.name).await?;
-        let held = application.setting.held(ready.resolved.table, &holds.active).0;
+        let held = application.setting.held(ready.resolved.table, ready.resolved.goes(), &holds.active).0;
         let (pace, throttle) = (Pace::new(application.target), Throttle::new());
         Ok(Self { application, ground, ready, applied, id, pace, held, holds, patience: PATIENCE, throttle })
     }
@@ -86,7 +107,7 @@ impl<'w> Work<'w> {
     pub(super) async fn look_at_holds(&mut self) -> Result<(), End> {
         let setting = self.application.setting;
         self.holds = Holding::read(&self.application.context.state, &setting.policy.name).await?;
-        self.held = setting.held(self.ready.resolved.table, &self.holds.active).0;
+        self.held = setting.held(self.ready.resolved.table, self.ready.resolved.goes(), &self.holds.active).0;
         Ok(())
     }
 
@@ -103,7 +124,10 @@ impl<'w> Work<'w> {
             statement.push("\n  AND ").append(also);
         }
         let (statement, began) = (statement.finish(dialect.placeholder()), Instant::now());
-        match self.ground.change(&statement, self.pace.longest(), &self.holds).await {
+        let (most, cap) = self.ready.meaning.most;
+        let gate =
+            Capped { holds: &self.holds, left: most.saturating_sub(self.applied.rows), beyond: AtomicU64::new(0) };
+        match self.ground.change(&statement, self.pace.longest(), &gate).await {
             Ok(Some(rows)) => {
                 let took = began.elapsed();
                 self.pace.took(took, rows);
@@ -111,6 +135,11 @@ impl<'w> Work<'w> {
                 Ok(Some((rows, took)))
             }
             Ok(None) => {
+                let beyond = gate.beyond.into_inner();
+                if beyond > 0 {
+                    let rows = self.applied.rows + beyond;
+                    return Err(End::Cap(format!("{rows} rows are more than the {most} that `{cap}` allows")));
+                }
                 self.look_at_holds().await?;
                 Ok(None)
             }
@@ -133,8 +162,7 @@ impl<'w> Work<'w> {
         look: Fragment,
         wait: Duration,
     ) -> Result<Dropped, GroundError> {
-        let caps = &self.application.setting.policy.caps;
-        let most = caps.max_rows.max(self.ready.meaning.rows).saturating_sub(self.applied.rows);
+        let most = self.ready.meaning.most.0.saturating_sub(self.applied.rows);
         let look = look.finish(self.application.setting.dialect.placeholder());
         let dropping = self.ground.drop_table(table, &look, (most, wait), &self.holds);
         self.application.context.progress.beat_during(dropping).await
@@ -180,8 +208,7 @@ impl<'w> Work<'w> {
         last.map_or(Ok(()), |error| Err(End::Ground(error)))
     }
 
-    /// Writes down how far it has come, after the rows are gone: what is done a second time finds nothing to do. Then rests,
-    /// and looks at the cap: rows can come to match while it works.
+    /// Writes down how far it has come, after the rows are gone: what is done a second time finds nothing to do. Then rests.
     pub(super) async fn record(
         &mut self,
         rows: u64,
@@ -198,11 +225,6 @@ impl<'w> Work<'w> {
         context.progress.beat();
         let progressed = Progressed { rows, took_ms };
         context.state.advance_disposition(self.id, &context.run_id, progressed, cursor.as_deref()).await?;
-        let caps = &self.application.setting.policy.caps;
-        if self.applied.rows > caps.max_rows.max(self.ready.meaning.rows) {
-            let rows = self.applied.rows;
-            return Err(End::Cap(format!("{rows} rows are more than `max_rows` ({})", caps.max_rows)));
-        }
         rest(self.application, self.ground.rest(took)).await
     }
 }

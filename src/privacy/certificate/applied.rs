@@ -89,7 +89,7 @@ impl Applied {
                 done: begun.map_or(applied.rows, |it| it.done),
                 batches: begun.map_or(applied.batches, |it| it.batches),
                 residual: applied.residual.clone(),
-                error: applied.error.clone(),
+                error: applied.logged.clone(),
                 refused: applied.refused,
             });
         }

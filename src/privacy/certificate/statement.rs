@@ -61,6 +61,11 @@ fn run(certificate: &Certificate, said: &mut Vec<String>) {
             said.push(format!("A search at the end found {} that still match: {why}.", self::rows(all)));
         }
     }
+    let unsearched = certificate.rules.iter().filter(|rule| rule.applied.residual.is_none());
+    let unsearched: Vec<&str> = unsearched.map(|rule| rule.applied.rule.as_str()).collect();
+    if searched > 0 && !unsearched.is_empty() {
+        said.push(format!("What these rules are about was not searched: {}.", unsearched.join(", ")));
+    }
 }
 
 fn erasure(certificate: &Certificate, said: &mut Vec<String>) {

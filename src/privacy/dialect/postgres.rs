@@ -203,7 +203,9 @@ impl Dialect for PostgresDialect {
     fn fake(&self, column: &Column, kind: FakeKind, of: &Column, key: &HmacKey) -> Result<Fragment, Unfit> {
         let hash = |purpose: &str| {
             let mut bytes = Fragment::text("decode(");
-            bytes.append(keyed_hash(&format!("'{purpose}:' || {}::text", self.name(&of.name)), key)).push(", 'hex')");
+            bytes
+                .append(keyed_hash(&format!("'{purpose}:' || coalesce({}::text, '')", self.name(&of.name)), key))
+                .push(", 'hex')");
             bytes
         };
         let pick = |names: &[&str], purpose: &str| {
@@ -214,7 +216,7 @@ impl Dialect for PostgresDialect {
         };
         let number = |purpose: &str, modulus: u32| {
             let mut piece = Fragment::text("(('x' || left(");
-            piece.append(keyed_hash(&format!("'{purpose}:' || {}::text", self.name(&of.name)), key));
+            piece.append(keyed_hash(&format!("'{purpose}:' || coalesce({}::text, '')", self.name(&of.name)), key));
             piece.push(format!(", 7))::bit(28)::int % {modulus})"));
             piece
         };
@@ -231,7 +233,7 @@ impl Dialect for PostgresDialect {
             FakeKind::Name => Fragment::join([pick(names::FIRST, "first"), pick(names::LAST, "last")], " || ' ' || "),
             FakeKind::Email => {
                 let mut made = Fragment::text("'user-' || left(");
-                made.append(keyed_hash(&format!("'email:' || {}::text", self.name(&of.name)), key));
+                made.append(keyed_hash(&format!("'email:' || coalesce({}::text, '')", self.name(&of.name)), key));
                 made.push(", 16) || '@example.invalid'");
                 made
             }

@@ -2,7 +2,7 @@
 
 use super::person::Person;
 use super::steps::Step;
-use crate::config::{Constant, Subject, Tombstone};
+use crate::config::{Subject, Tombstone};
 use crate::database::schema::ForeignKey;
 use crate::privacy::change::Assignment;
 use crate::privacy::fragment::{Fragment, Scalar};
@@ -22,9 +22,7 @@ pub(super) async fn all(
     person: &Person,
     steps: &[Step<'_>],
 ) -> Result<(), Failure> {
-    if let Tombstone::Fixed(constant) = &subject.tombstone
-        && person.is(setting, &as_text(constant))
-    {
+    if person.is_tombstone(setting) {
         return Err(refused("the tombstone is nobody: it cannot be erased".to_owned()));
     }
     for step in steps {
@@ -205,13 +203,4 @@ pub(super) async fn rows(ground: &mut dyn Ground, step: &Step<'_>, condition: Fr
     question.append(dialect.read(Fragment::text("count(*)")));
     question.push(format!(" FROM {} WHERE ", dialect.table(&step.table.relation))).append(condition);
     count(ground, question).await
-}
-
-fn as_text(constant: &Constant) -> String {
-    match constant {
-        Constant::Text(text) => text.clone(),
-        Constant::Integer(number) => number.to_string(),
-        Constant::Float(number) => number.to_string(),
-        Constant::Boolean(yes) => yes.to_string(),
-    }
 }

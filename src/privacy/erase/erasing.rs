@@ -94,7 +94,12 @@ impl Erasing<'_> {
                 self.state.suspend_erasure(&erasure.id, ErasureState::Deferred, &note, &entry, now).await?;
             }
             Err(failure) => {
-                self.fail(erasure, &failure.message).await?;
+                // Ours are safe to keep; the server's words may tell who it is.
+                let why = match failure.refused {
+                    Some(_) => failure.message.as_str(),
+                    None => "the database was against it, or did not answer: whoever tried it was told more",
+                };
+                self.fail(erasure, why).await?;
                 let hint = failure.hint.unwrap_or_else(|| "ask for it again: it goes on where it stopped".to_owned());
                 return Err(Failure { hint: Some(hint), ..failure });
             }

@@ -23,7 +23,7 @@ pub(super) async fn held<'h>(
             if meets {
                 break;
             }
-            if let (Some(kept), _) = setting.held(step.table, std::slice::from_ref(hold)) {
+            if let (Some(kept), _) = setting.held(step.table, step.goes(), std::slice::from_ref(hold)) {
                 let mut both = step.left.clone();
                 both.push(" AND ").append(kept);
                 meets = check::rows(ground, step, both).await? > 0;

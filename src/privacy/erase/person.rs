@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::{Subject, TableName};
+use crate::config::{Constant, Subject, TableName, Tombstone};
 use crate::database::schema::{Column, Family, Table};
 use crate::privacy::change::unknown;
 use crate::privacy::dialect::Unfit;
@@ -50,6 +50,12 @@ impl Person {
     pub fn is(&self, setting: &Setting<'_>, id: &str) -> bool {
         let column = subject(setting).ok().and_then(|subject| setting.table(&subject.table).ok()?.column(&subject.key));
         column.and_then(|column| canonical(column, id).ok()).is_some_and(|id| id == self.id)
+    }
+
+    /// Whether it is what stands for everybody who was erased: nobody.
+    pub fn is_tombstone(&self, setting: &Setting<'_>) -> bool {
+        let tombstone = setting.policy.subject.as_ref().map(|subject| &subject.tombstone);
+        matches!(tombstone, Some(Tombstone::Fixed(constant)) if self.is(setting, &as_text(constant)))
     }
 
     /// Those people, among these HMACs, who still stand in a declared column: the column is hashed where it lies.
@@ -133,6 +139,15 @@ fn canonical(column: &Column, id: &str) -> Result<String, Unfit> {
             .map_err(|_| wrong("a UUID")),
         Family::Integer => id.trim().parse::<i64>().map(|id| id.to_string()).map_err(|_| wrong("a whole number")),
         _ => Ok(id.to_owned()),
+    }
+}
+
+fn as_text(constant: &Constant) -> String {
+    match constant {
+        Constant::Text(text) => text.clone(),
+        Constant::Integer(number) => number.to_string(),
+        Constant::Float(number) => number.to_string(),
+        Constant::Boolean(yes) => yes.to_string(),
     }
 }
 

@@ -112,8 +112,8 @@ pub enum Dropped {
 /// Says whether a transaction may be committed.
 #[async_trait]
 pub trait Gate: Send + Sync {
-    /// Whether what the transaction was made from still holds.
-    async fn is_open(&self) -> bool;
+    /// Whether what the transaction was made from still holds, and it may change so many rows.
+    async fn is_open(&self, rows: u64) -> bool;
 }
 
 /// What speaks for going slower.
@@ -167,6 +167,21 @@ impl GroundError {
     /// Whether another attempt may do.
     pub fn is_for_now(&self) -> bool {
         matches!(self.kind, Trouble::Slow | Trouble::Locked | Trouble::Lost)
+    }
+}
+
+impl GroundError {
+    /// What may stand in the log of it: the server's words may tell who somebody is.
+    pub fn for_log(&self) -> &'static str {
+        match self.kind {
+            Trouble::Slow => "the server took too long",
+            Trouble::Locked => "somebody else held a lock",
+            Trouble::Lost => "the connection was lost",
+            Trouble::Against => "a row, a constraint or a trigger was against it",
+            Trouble::Unfit => "the server does not understand it",
+            Trouble::Busy => "another Caretaker was at work there",
+            Trouble::Other => "the server did not do it",
+        }
     }
 }
 

@@ -65,7 +65,7 @@ impl Ground for SqliteGround {
         let table = SqliteDialect.table(table);
         // In parentheses and without, as for PostgreSQL: what is right both ways is one expression and nothing else.
         for sql in [format!("SELECT (\n{condition}\n) FROM {table}"), format!("SELECT\n{condition}\nFROM {table}")] {
-            if self.session.prepare(&sql).await.map_err(unfit)? != 1 {
+            if self.session.prepare_strictly(&sql).await.map_err(unfit)? != 1 {
                 let message = "it is not one expression".to_owned();
                 return Err(GroundError { kind: Trouble::Unfit, message, hint: None });
             }
@@ -120,7 +120,7 @@ impl Ground for SqliteGround {
         let done = self.session.change(&statement.sql, values(statement)).await;
         self.session.limit(self.questions);
         let done = done.map_err(classify)?;
-        if !gate.is_open().await {
+        if !gate.is_open(done as u64).await {
             self.session.rollback().await.map_err(classify)?;
             return Ok(None);
         }

@@ -129,6 +129,7 @@ pub async fn rule<'a>(
         reason: rule.reason.clone(),
         meaning: None,
         problems: Vec::new(),
+        is_of_server: false,
         beyond: None,
         warnings: Vec::new(),
     };
@@ -136,6 +137,11 @@ pub async fn rule<'a>(
         Ok(ready) => ready,
         Err(Trouble::Rule(problem)) => {
             shown.problems.push(problem.0);
+            return Ok(Planned { shown, ready: None });
+        }
+        Err(Trouble::Server(problem)) => {
+            shown.problems.push(problem.0);
+            shown.is_of_server = true;
             return Ok(Planned { shown, ready: None });
         }
         Err(Trouble::Ground(error)) => return Err(error),
@@ -149,6 +155,8 @@ pub async fn rule<'a>(
 /// What can be wrong: with the rule, or with the database.
 enum Trouble {
     Rule(Unfit),
+    /// The same in the server's words, in which anything may stand.
+    Server(Unfit),
     Ground(GroundError),
 }
 
@@ -165,7 +173,7 @@ impl From<GroundError> for Trouble {
         match error.kind {
             Kind::Lost | Kind::Busy => Self::Ground(error),
             Kind::Unfit | Kind::Slow | Kind::Locked | Kind::Against | Kind::Other => {
-                Self::Rule(Unfit(match error.hint {
+                Self::Server(Unfit(match error.hint {
                     Some(hint) => format!("{} ({hint})", error.message),
                     None => error.message,
                 }))
@@ -184,11 +192,11 @@ async fn ready<'a>(
     if let Some(condition) = &rule.condition {
         let checked = ground.check_condition(&resolved.table.relation, condition).await;
         checked.map_err(|error| match Trouble::from(error) {
-            Trouble::Rule(unfit) => Trouble::Rule(Unfit(format!("`where`: {unfit}"))),
-            lost => lost,
+            Trouble::Server(unfit) => Trouble::Server(Unfit(format!("`where`: {unfit}"))),
+            other => other,
         })?;
     }
-    let (held, warnings) = setting.held(resolved.table, holds);
+    let (held, warnings) = setting.held(resolved.table, resolved.goes(), holds);
     resolved.warnings.extend(warnings);
     if matches!(rule.action, Action::DropPartition) {
         return whole::whole_partitions(ground, setting, resolved, held.as_ref(), Known { holds, earlier, gone }).await;
@@ -225,6 +233,7 @@ async fn ready<'a>(
         rows: figures.rows,
         table_rows: figures.table_rows,
         share: share(&figures),
+        most: caps::most(figures.table_rows, setting, rule, earlier),
         oldest: figures.oldest,
         kept_for_children: figures.kept_for_children,
         held: figures.held,

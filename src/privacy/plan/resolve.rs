@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::config::{Action, PrivacyPolicy, Rule, TableName};
-use crate::database::schema::{ForeignKey, OnDelete, Schema, Table};
+use crate::config::{Action, Change, PrivacyPolicy, Rule, TableName};
+use crate::database::schema::{Column, ForeignKey, OnDelete, Schema, Table};
 use crate::privacy::change::{Assignment, Palette, unknown};
 use crate::privacy::dialect::{Dialect, Unfit};
 use crate::privacy::fragment::Fragment;
@@ -50,6 +50,13 @@ pub struct Resolved<'a> {
     pub is_layered: bool,
     /// What the operator should know.
     pub warnings: Vec<String>,
+}
+
+impl Resolved<'_> {
+    /// Whether the rows go.
+    pub fn goes(&self) -> bool {
+        self.undone.is_none()
+    }
 }
 
 /// Children that keep a row.
@@ -100,7 +107,16 @@ impl<'a> Setting<'a> {
                     tombstone: self.policy.subject.as_ref().map(|subject| &subject.tombstone),
                     zone: &self.policy.timezone,
                 };
-                let person = self.person_column(table);
+                // Somebody who is not there any more afterwards cannot tell again what was made up for them.
+                let is_changed = |column: &&Column| changes.contains_key(&column.name);
+                let person = match self.person_column(table).filter(|column| !is_changed(column)) {
+                    Some(person) => Some(person),
+                    None => table.key().and_then(|key| key.into_iter().find(|column| !is_changed(column))),
+                };
+                let makes_up = changes.values().any(|change| matches!(change, Change::Fake(_)));
+                if person.is_none() && makes_up {
+                    return Err(Unfit("`fake` needs a column that stays: the person's, or one of the key".to_owned()));
+                }
                 let assignments = changes
                     .iter()
                     .map(|(name, change)| palette.assign(table, name, change, person.unwrap_or(age)))
@@ -114,6 +130,16 @@ impl<'a> Setting<'a> {
                     ));
                 }
                 self.collisions(table, &assignments, &mut warnings)?;
+                for key in self.schema.inbound(&table.relation) {
+                    let changes = |name: &String| assignments.iter().any(|one| one.column == *name);
+                    if key.parent_columns.iter().any(changes) {
+                        warnings.push(format!(
+                            "`{}` refers to what is changed here ({}): ON UPDATE CASCADE changes its rows too, held ones \
+                             among them; otherwise rows with such children stop the rule",
+                            key.child, key.name
+                        ));
+                    }
+                }
                 (assignments, Some(Fragment::join(undone, " OR ").enclosed()))
             }
             Action::Delete | Action::Archive { .. } | Action::DropPartition => (Vec::new(), None),
@@ -198,7 +224,7 @@ impl<'a> Setting<'a> {
 
     /// Whether a row has children through a foreign key, but for those that `gone` says will be gone by then.
     pub fn has_children(&self, table: &Table, key: &ForeignKey, gone: &[Fragment]) -> Fragment {
-        self.children(table, key, gone, "")
+        self.children(table, key, gone, None, "")
     }
 
     /// The same for few rows of a large table: where an index finds their children, no other children are looked at.
@@ -206,10 +232,17 @@ impl<'a> Setting<'a> {
         let children = self.schema.tables.iter().find(|table| table.relation == key.child);
         let first = key.child_columns.first();
         let is_indexed = children.zip(first).is_some_and(|(children, first)| children.index_on(first).is_some());
-        self.children(table, key, &[], if is_indexed { self.dialect.row_by_row() } else { "" })
+        self.children(table, key, &[], None, if is_indexed { self.dialect.row_by_row() } else { "" })
     }
 
-    fn children(&self, table: &Table, key: &ForeignKey, gone: &[Fragment], how: &str) -> Fragment {
+    fn children(
+        &self,
+        table: &Table,
+        key: &ForeignKey,
+        gone: &[Fragment],
+        only: Option<&Fragment>,
+        how: &str,
+    ) -> Fragment {
         let own = self.dialect.table(&table.relation);
         let of = |holder: &str, column: &str| format!("{holder}.{}", self.dialect.name(column));
         // Without another name the child's conditions find its columns by their bare names and by the table's.
@@ -231,12 +264,28 @@ impl<'a> Setting<'a> {
         for condition in gone {
             exists.push(" AND ").append(condition.clone().enclosed()).push(" IS NOT TRUE");
         }
+        if let Some(only) = only {
+            exists.push(" AND ").append(only.clone());
+        }
         exists.push(format!("{how})"));
         exists
     }
 
     /// Which rows of a table the holds keep; `None`: none do. With what the holds say that cannot be told of this table.
-    pub fn held(&self, table: &Table, holds: &[Hold]) -> (Option<Fragment>, Vec<String>) {
+    /// `goes`: the rows would go, so that one is kept as well whose held children would forget it.
+    pub fn held(&self, table: &Table, goes: bool, holds: &[Hold]) -> (Option<Fragment>, Vec<String>) {
+        let (own, warnings) = self.held_itself(table, holds);
+        let mut kept: Vec<Fragment> = own.into_iter().collect();
+        let forget = |key: &&ForeignKey| goes && key.on_delete == OnDelete::Unset && key.child != table.relation;
+        for key in self.schema.inbound(&table.relation).filter(forget) {
+            let children = self.schema.tables.iter().find(|table| table.relation == key.child);
+            let held = children.and_then(|children| self.held_itself(children, holds).0);
+            kept.extend(held.map(|held| self.children(table, key, &[], Some(&held), "")));
+        }
+        ((!kept.is_empty()).then(|| Fragment::join(kept, " OR ").enclosed()), warnings)
+    }
+
+    fn held_itself(&self, table: &Table, holds: &[Hold]) -> (Option<Fragment>, Vec<String>) {
         let mut kept = Vec::new();
         let mut warnings = Vec::new();
         for hold in holds.iter().filter(|hold| hold.policy == self.policy.name && hold.is_active(self.now)) {

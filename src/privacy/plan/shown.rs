@@ -37,6 +37,9 @@ pub struct RulePlan {
     pub meaning: Option<Meaning>,
     /// Why it cannot be applied.
     pub problems: Vec<String>,
+    /// Whether they are told in the server's words, in which anything may stand.
+    #[serde(skip)]
+    pub is_of_server: bool,
     /// Which cap it would go beyond.
     pub beyond: Option<String>,
     /// What the operator should know.
@@ -56,6 +59,9 @@ pub struct Meaning {
     pub table_rows: u64,
     /// The rule's rows as a share of the table's.
     pub share: f64,
+    /// How many may go in one run by all caps, and which of them says so.
+    #[serde(skip)]
+    pub most: (u64, &'static str),
     /// The age column of the oldest of them, as the server writes it.
     pub oldest: Option<String>,
     /// Rows that match, but have children that keep them.

@@ -39,6 +39,7 @@ pub(super) async fn whole_partitions<'a>(
         rows: figures.rows,
         table_rows: figures.table_rows,
         share: share(&figures),
+        most: super::caps::most(figures.table_rows, setting, resolved.rule, known.earlier),
         oldest: figures.oldest,
         kept_for_children: 0,
         held: figures.held,

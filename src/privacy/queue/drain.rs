@@ -109,11 +109,14 @@ impl Draining<'_> {
                 return Ok(());
             }
         };
+        if person.is_tombstone(&setting) {
+            return self.keep(session, &person, "the tombstone is nobody", false).await;
+        }
         let earlier = self.erasing.state.erasures_of(&self.erasing.policy.name, &person.hmac).await?;
         let open = earlier.iter().find(|erasure| erasure.state != ErasureState::Completed);
         let by_trigger = requests.iter().all(|request| request.by_trigger);
         if open.is_none() && by_trigger && is_there(session, self.erasing, &person).await? {
-            return self.keep(session, &person).await;
+            return self.keep(session, &person, "their row was deleted, and is there again", true).await;
         }
         if open.is_none() && !earlier.is_empty() && self.is_done(session, &person).await {
             self.drained.dropped += 1;
@@ -131,7 +134,9 @@ impl Draining<'_> {
             Ok(_) => self.erasing.go_on(session, person, erasure).await,
             Err(failure) if failure.retryable => Err(failure),
             Err(failure) => {
-                self.erasing.fail(erasure, &failure.message).await?;
+                // Ours are safe to keep; the server's words may tell who it is.
+                let why = failure.refused.map_or("the database could not be asked", |_| failure.message.as_str());
+                self.erasing.fail(erasure, why).await?;
                 Err(failure)
             }
         };
@@ -167,14 +172,20 @@ impl Draining<'_> {
         sight.references.iter().all(|found| found.rows == 0 || (found.table == queue && found.by == SUBJECT))
     }
 
-    /// A row that was deleted, and is there again: moved to another partition, or put back by the application. Whoever asks
-    /// for somebody's erasure in so many words is heard; this is none.
-    async fn keep(&mut self, session: &mut Session, person: &Person) -> Result<(), Failure> {
-        let detail = json!({"subject_hmac": person.hmac, "why": "their row was deleted, and is there again"});
+    /// What is no request: it is logged, and taken out. A row that was deleted and is there again was moved to another
+    /// partition, or put back by the application; whoever asks for somebody's erasure in so many words is heard.
+    async fn keep(
+        &mut self,
+        session: &mut Session,
+        person: &Person,
+        why: &str,
+        by_trigger: bool,
+    ) -> Result<(), Failure> {
+        let detail = json!({"subject_hmac": person.hmac, "why": why});
         let entry = self.erasing.hand.entry(self.erasing.policy, LogKind::Refused, detail);
         self.erasing.state.log(&entry, Timestamp::now()).await?;
         self.drained.dropped += 1;
-        self.forget(session, person, true).await
+        self.forget(session, person, by_trigger).await
     }
 
     /// Takes a person out of the queue; `by_trigger`: only what the trigger wrote down.
@@ -241,7 +252,7 @@ struct Always;
 
 #[async_trait]
 impl Gate for Always {
-    async fn is_open(&self) -> bool {
+    async fn is_open(&self, _: u64) -> bool {
         true
     }
 }

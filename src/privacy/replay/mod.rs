@@ -18,7 +18,7 @@ use super::erase::{Erasing, Person};
 use super::ground::Purpose;
 use super::key::HmacKey;
 use super::session::{Place, Session};
-use crate::config::{Config, PrivacyPolicy};
+use crate::config::{Config, PrivacyPolicy, SubjectRow};
 use crate::run::{Failure, Refusal};
 use crate::state::{Erasure, LogKind, State};
 
@@ -101,18 +101,27 @@ impl Group {
             let setting = session.seen.setting(policy, session.ground.as_ref());
             let ground = session.ground.as_mut();
             let erasing = Erasing { config, policy: &self.policy, state, hand };
-            let found = Person::again(ground, &setting, &hmacs).await?;
+            let mut found = Person::again(ground, &setting, &hmacs).await?;
+            // Asked for by mistake, and refused: nobody.
+            found.retain(|_, person| !person.is_tombstone(&setting));
             people = found.len();
             warnings.extend(copy.snapshot_at.and_then(|at| self.given_again(found.keys(), at)));
-            let mut left = Vec::new();
-            for (hmac, person) in &found {
-                match erasing.again(ground, &setting, person).await {
-                    Ok(more) => rows += more,
-                    // One who cannot be erased does not keep the others.
-                    Err(failure) => left.push((hmac, failure)),
+            let mut todo: Vec<&Person> = found.values().collect();
+            let left = loop {
+                let mut left = Vec::new();
+                for person in &todo {
+                    match erasing.again(ground, &setting, person).await {
+                        Ok(more) => rows += more,
+                        // One who cannot be erased does not keep the others; and may be, once they are gone.
+                        Err(failure) => left.push((*person, failure)),
+                    }
                 }
-            }
-            if let Some((hmac, first)) = left.first() {
+                if left.is_empty() || left.len() == todo.len() {
+                    break left;
+                }
+                todo = left.iter().map(|(person, _)| *person).collect();
+            };
+            if let Some((Person { hmac, .. }, first)) = left.first() {
                 let refused = left.iter().all(|(_, failure)| failure.refused.is_some()).then_some(Refusal::Safety);
                 let count = crate::units::counted(left.len(), "person is", "people are");
                 let message = format!("{count} still in the copy; {}…: {}", &hmac[..12], first.message);
@@ -124,11 +133,13 @@ impl Group {
 
     /// People who stand in a copy that was made after they were erased: their keys may be somebody else's by then.
     fn given_again<'a>(&self, found: impl Iterator<Item = &'a String>, snapshot_at: Timestamp) -> Option<String> {
+        // Where the row stays, its key stands in every backup.
+        let stays = self.policy.subject.as_ref().is_some_and(|subject| subject.row != SubjectRow::Delete);
         let before = |hmac: &&String| {
             let theirs = self.erasures.iter().filter(|erasure| erasure.subject_hmac == **hmac);
             theirs.filter_map(|erasure| erasure.completed).max().is_some_and(|at| at < snapshot_at)
         };
-        let count = found.filter(before).count();
+        let count = if stays { 0 } else { found.filter(before).count() };
         (count > 0).then(|| {
             let people = crate::units::counted(count, "person was", "people were");
             format!(
@@ -148,7 +159,10 @@ impl Group {
         let subject = self.policy.subject.as_ref();
         let named: Vec<String> = subject
             .into_iter()
-            .flat_map(|subject| std::iter::once(&subject.table).chain(subject.references.iter().map(|one| &one.table)))
+            .flat_map(|subject| {
+                let queue = subject.queue.iter().map(|queue| &queue.table);
+                std::iter::once(&subject.table).chain(subject.references.iter().map(|one| &one.table)).chain(queue)
+            })
             .filter_map(|name| setting.table(name).ok())
             .map(|table| table.relation.to_string())
             .collect();

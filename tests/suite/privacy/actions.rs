@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use super::scene::{Kind, Scene, days_ago, rule};
+use super::scene::{Kind, Scene, days_ago, notes, rule};
 
 /// A table with a column for each kind of change, an old row and a young one.
 fn people() -> String {
@@ -111,4 +111,22 @@ fn a_tombstone_that_a_foreign_key_refers_to_must_have_a_row(#[values(Kind::Postg
     scene.sql("INSERT INTO owner VALUES (0)");
     scene.apply().succeeds();
     assert_eq!(scene.sql("SELECT owner FROM note"), "0");
+}
+
+#[rstest]
+fn what_is_made_up_stays_though_the_person_does_not(
+    #[values(Kind::Postgres, Kind::Sqlite)] kind: Kind,
+    #[values("'nobody'", "'random'")] tombstone: &str,
+) {
+    let scene = Scene::new(kind, &notes("note", 30));
+    scene.sql("UPDATE note SET who = NULL WHERE id = 3; ALTER TABLE note ADD COLUMN title text; UPDATE note SET title = 'Ann Smith'");
+    let rule = rule("note", "action = { set = { who = 'tombstone', title = 'fake name' } }");
+    scene.policy(&format!("{rule}[privacy.school.subject]\ntable = 'note'\nkey = 'who'\ntombstone = {tombstone}\n"));
+    scene.apply().succeeds();
+    let first = scene.sql("SELECT id, title FROM note ORDER BY id");
+    // Also where a row is about nobody.
+    assert_eq!(scene.count("note WHERE id % 3 = 0 AND (title = 'Ann Smith' OR title IS NULL)"), 0);
+    let again = scene.privacy(&["apply", "school", "--yes", "--format", "json"]).succeeds().json();
+    assert_eq!(again["summary"]["rules"][0]["rows"], 0);
+    assert_eq!(scene.sql("SELECT id, title FROM note ORDER BY id"), first);
 }

@@ -16,6 +16,7 @@ fn what_is_more_than_an_expression_is_refused(
         "count(*) > 3",
         "id, who",
         "nothing = 3",
+        "\"nothing\" <> 'a'",
         "id >",
         "'",
         "/* open",

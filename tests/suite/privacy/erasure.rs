@@ -277,3 +277,20 @@ fn one_that_is_overdue_is_an_incident_until_it_is_done() {
     eventually("it is over", patient(), || incidents().as_array().unwrap().is_empty().then_some(()));
     daemon.terminate();
 }
+
+#[rstest]
+fn keys_in_columns_without_affinity_are_found(#[values("", "BLOB")] declared: &str) {
+    let scene = Scene::new(
+        Kind::Sqlite,
+        &format!(
+            "CREATE TABLE users (id {declared} PRIMARY KEY, name text); CREATE TABLE note (id integer PRIMARY KEY, who {declared});
+             INSERT INTO users VALUES (7, 'x'), (8, 'y'); INSERT INTO note VALUES (1, 7), (2, 8);"
+        ),
+    );
+    scene.policy(
+        "[privacy.school.subject]\ntable = 'users'\nkey = 'id'\n[[privacy.school.subject.references]]\ntable = 'note'\n\
+         column = 'who'\naction = 'delete'\n",
+    );
+    erase(&scene, "7").succeeds();
+    assert_eq!((scene.sql("SELECT id FROM users"), scene.sql("SELECT id FROM note")), ("8".into(), "2".into()));
+}

@@ -123,3 +123,29 @@ fn looking_leaves_no_key_behind() {
     scene.privacy(&["hold", "add", "school", "--subject", "1", "--reason", "case 7"]).succeeds();
     assert!(keys.join("privacy.school.key").exists());
 }
+
+#[rstest]
+fn what_is_held_is_not_changed_by_the_end_of_what_it_refers_to(#[values(Kind::Postgres, Kind::Sqlite)] kind: Kind) {
+    let scene = Scene::new(
+        kind,
+        &format!(
+            "{} CREATE TABLE answer (id integer PRIMARY KEY, note_id integer REFERENCES note ON DELETE SET NULL, who text);
+             INSERT INTO answer SELECT id, id, who FROM note;",
+            notes("note", 30)
+        ),
+    );
+    let subject = "[privacy.school.subject]\ntable = 'answer'\nkey = 'who'\n";
+    let answers = "[[privacy.school.subject.references]]\ntable = 'answer'\ncolumn = 'who'\nset = { who = 'null' }\n";
+    scene.policy(&format!("{}{subject}{answers}", rule("note", "action = 'delete'")));
+    scene.privacy(&["hold", "add", "school", "--subject", "p3", "--reason", "case 7"]).succeeds();
+    scene
+        .privacy(&["hold", "add", "school", "--table", "answer", "--where", "id = 9", "--reason", "case 8"])
+        .succeeds();
+    assert_eq!(scene.rule("old note")["meaning"]["held"], 2);
+    scene.apply().succeeds();
+    assert_eq!(scene.sql("SELECT id FROM note WHERE id % 3 = 0 ORDER BY id").replace('\n', " "), "3 9");
+    assert_eq!(
+        (scene.count("answer WHERE note_id IS NULL"), scene.count("answer WHERE id IN (3, 9) AND note_id = id")),
+        (8, 2)
+    );
+}

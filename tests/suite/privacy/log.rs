@@ -163,3 +163,23 @@ fn every_restore_prune_and_backup_taken_out_stands_in_it(#[values(Kind::Postgres
         assert_eq!(written(&scene, || drop(scene.sandbox.caretaker(&restore).succeeds())), restored);
     }
 }
+
+#[test]
+fn the_servers_words_do_not_stand_in_it() {
+    let scene = Scene::new(Kind::Postgres, &notes("note", 30));
+    scene.sql(
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS
+             $$BEGIN RAISE 'may not delete ann@school.example'; END$$;
+         CREATE TRIGGER no BEFORE DELETE ON note FOR EACH ROW EXECUTE FUNCTION no();
+         CREATE FUNCTION odd(who text) RETURNS bool LANGUAGE plpgsql AS $$BEGIN RAISE 'odd: ann@school.example'; END$$",
+    );
+    let odd = rule("note", "action = 'delete'\nwhere = 'odd(who)'").replace("old note", "odd");
+    scene.policy(&format!("{}{odd}", rule("note", "action = 'delete'")));
+    // Whoever applies it is told.
+    scene.apply().exits(1).complains("may not delete ann@school.example");
+    let log = scene.privacy(&["log", "--format", "json"]).succeeds().stdout;
+    assert!(!log.contains("ann@"), "{log}");
+    assert!(log.contains("a row, a constraint or a trigger was against it"), "{log}");
+    let anchored = crate::support::files(&scene.sandbox.store().join("_caretaker/log"));
+    assert!(anchored.iter().all(|path| !std::fs::read_to_string(path).unwrap().contains("ann@")));
+}

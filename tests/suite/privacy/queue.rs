@@ -246,3 +246,12 @@ fn the_queue_itself_needs_no_class(#[values(Kind::Postgres, Kind::Sqlite)] kind:
     let covered = scene.privacy(&["coverage", "school", "--format", "json"]).json();
     assert_eq!((&covered["unclassified"], &covered["tables"]), (&serde_json::json!([]), &3.into()));
 }
+
+#[rstest]
+fn the_tombstone_is_nobody_and_keeps_no_restore(#[values(Kind::Postgres, Kind::Sqlite)] kind: Kind) {
+    let scene = with_queue(kind, Key::Integer);
+    scene.sql(&format!("INSERT INTO leaving (subject) VALUES ({})", Key::Integer.of(0)));
+    drain(&scene).succeeds();
+    assert_eq!((scene.count("leaving"), scene.logged("refused").len()), (0, 1));
+    assert_eq!(scene.sandbox.state_lines("SELECT count(*) FROM erasures"), ["0"]);
+}

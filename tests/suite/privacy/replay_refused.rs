@@ -211,3 +211,43 @@ fn a_database_that_cannot_be_closed_is_not_filled() {
     assert_eq!(target.sql(&format!("{grants}{role}'::regrole")), "1\n");
     target.sql(&format!("REVOKE ALL ON DATABASE \"{}\" FROM {role}; DROP ROLE {role}", target.name));
 }
+
+#[test]
+fn what_was_cut_off_while_it_was_loaded_is_no_copy() {
+    let scene = school(Kind::Postgres, Key::Uuid);
+    erased_since_the_backup(&scene, Key::Uuid);
+    let copy = Ground::Postgres(scene.postgres().server().database());
+    let database = postgres(&copy);
+    database.sql(&format!(
+        "REVOKE CONNECT ON DATABASE \"{0}\" FROM public; COMMENT ON DATABASE \"{0}\" IS
+             'being loaded, and closed by Caretaker; CONNECT was granted to [\"public\"]'",
+        database.name
+    ));
+    scene.privacy(&["replay", "app", "--into", &copy.url(), "--yes"]).exits(3).complains("it is no copy");
+    assert!(!is_open(database));
+}
+
+#[test]
+fn a_copy_is_not_opened_by_a_machine_that_does_not_know_the_policy() {
+    let scene = school(Kind::Sqlite, Key::Uuid);
+    erased_since_the_backup(&scene, Key::Uuid);
+    let copy = scene.to_come("restored.db");
+    restore(&scene, &copy, &["--without-replay"]).succeeds();
+    on_a_new_machine(&scene);
+    scene.configure(NIGHTLY, "[privacy.school.columns]\n'users.id' = 'personal'\n");
+    scene
+        .privacy(&["replay", "app", "--into", &copy.url(), "--yes"])
+        .exits(3)
+        .complains("1 person was erased under the policy school");
+}
+
+#[test]
+fn what_a_killed_restore_has_downloaded_is_removed_by_the_next() {
+    let scene = school(Kind::Sqlite, Key::Uuid);
+    erased_since_the_backup(&scene, Key::Uuid);
+    let left = scene.sandbox.state().join("staging/restore-left");
+    fs::create_dir_all(&left).unwrap();
+    fs::write(left.join("data"), "in plain").unwrap();
+    restore(&scene, &scene.to_come("restored.db"), &[]).succeeds();
+    assert_eq!(fs::read_dir(scene.sandbox.state().join("staging")).unwrap().count(), 0);
+}

@@ -155,3 +155,29 @@ fn deferred_constraints_have_their_say_within_each_transaction() {
     scene.apply().succeeds();
     assert_eq!((scene.count("note"), scene.count("answer")), (2000, 2000));
 }
+
+#[rstest]
+fn what_comes_to_match_while_it_works_is_capped_too(
+    #[values(Kind::Postgres, Kind::Sqlite)] kind: Kind,
+    #[values(("max_rows = 120", 120, "max_rows"), ("max_fraction = 0.1", 110, "max_fraction"))] case: (&str, u64, &str),
+) {
+    let (cap, most, named) = case;
+    // A hundred chains of ten rows each and a hundred young rows: only the last of a chain is nobody's parent.
+    let old = days_ago(100);
+    let scene = Scene::new(
+        kind,
+        &format!(
+            "CREATE TABLE note (id integer PRIMARY KEY, parent integer REFERENCES note, made timestamptz);
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+             INSERT INTO note SELECT i, CASE WHEN i > 100 THEN i - 100 END, '{old}' FROM n;
+             WITH RECURSIVE n (i) AS (SELECT 1001 UNION ALL SELECT i + 1 FROM n WHERE i < 1100)
+             INSERT INTO note SELECT i, NULL, '{}' FROM n;",
+            days_ago(1)
+        ),
+    );
+    scene.policy(&format!("caps = {{ {cap} }}\n{}", rule("note", "action = 'delete'")));
+    assert_eq!(scene.rule("old note")["meaning"]["rows"], 100);
+    scene.apply().exits(3).complains(named);
+    assert!(scene.count("note") >= 1100 - most, "{} are left", scene.count("note"));
+    assert_eq!(scene.logged("cap_reached").len(), 1);
+}

@@ -95,7 +95,11 @@ impl Dialect for SqliteDialect {
         let one = |id: String| Fragment::secret(Scalar::Text(id), "", "SUBJECT");
         let name = self.name(&column.name);
         if column.family != Family::Uuid {
-            let mut is = Fragment::text(format!("{name} = "));
+            // A column without affinity holds numbers as numbers, which no text is equal to.
+            let declared = column.type_name.to_uppercase();
+            let is_free = declared.is_empty() || declared.contains("BLOB") || declared == "ANY";
+            let place = if is_free { format!("CAST({name} AS TEXT)") } else { name };
+            let mut is = Fragment::text(format!("{place} = "));
             is.append(one(id.to_owned()));
             return is;
         }

@@ -41,7 +41,7 @@ impl PostgresGround {
             }
             let dropped = self.connection.pg().execute(AssertSqlSafe(format!("DROP TABLE {name}"))).await;
             dropped.map_err(|error| classify(&self.database, error))?;
-            Ok(if gate.is_open().await { Dropped::Gone(*rows) } else { Dropped::NotNow })
+            Ok(if gate.is_open(*rows).await { Dropped::Gone(*rows) } else { Dropped::NotNow })
         };
         let done: Result<Dropped, GroundError> = work.await;
         match &done {

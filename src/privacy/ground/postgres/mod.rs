@@ -199,7 +199,7 @@ impl Ground for PostgresGround {
                 return Err(error);
             }
         };
-        if !gate.is_open().await {
+        if !gate.is_open(done).await {
             self.run("ROLLBACK").await?;
             return Ok(None);
         }
