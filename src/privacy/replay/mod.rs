@@ -1,6 +1,6 @@
 //! Erasures applied again to a copy that was made before them, so that nobody comes back with a backup.
 //!
-//! What is to be applied is found before anything is restored ([`prepare`]): without the ledger or the key of its HMACs
+//! What is to be applied is found before anything is restored ([`prepare()`]): without the ledger or the key of its HMACs
 //! nothing can be said of a copy, and nothing is restored.
 
 pub mod escrow;
