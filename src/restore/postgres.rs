@@ -105,14 +105,17 @@ pub(super) async fn restore(
         let drain = |reader: &mut dyn Read| std::io::copy(reader, &mut std::io::sink());
         source.read(source.data()?, &context.identities, &context.progress, &context.cancel, drain).await?;
     }
-    let loaded = async {
-        // Before the first row is there: nobody meets in it whom nobody may meet any more.
-        if replay.count() > 0 {
-            close(server).await?;
-        }
-        load(source, server, context, &mut warnings).await
+    // Before the first row is there: nobody meets in it whom nobody may meet any more.
+    let closed = if replay.count() > 0 { close(server).await } else { Ok(()) };
+    let is_begun = closed.is_ok();
+    let loaded = match closed {
+        Ok(()) => load(source, server, context, &mut warnings).await,
+        Err(failure) => Err(failure.into()),
     };
-    if let Err(trouble) = loaded.await {
+    if let Err(trouble) = loaded {
+        if !plan.creates && !is_begun {
+            return Err(trouble);
+        }
         if !plan.creates {
             let hint = "the target is partly filled: drop it, or empty it, before another attempt";
             return Err(trouble.map(|failure| failure.hint(hint)));

@@ -73,6 +73,14 @@ pub(super) async fn run(
     for missed in escrow::keep(&scene.config, &state, policy, &session.seen.key).await {
         scene.output.note(format!("the HMAC key is not escrowed in {} yet: {}", missed.store, missed.error));
     }
+    let key = session.seen.key.id();
+    if let Some(other) = earlier.iter().find(|erasure| erasure.key_id != key) {
+        scene.output.note(format!(
+            "the ledger has erasures that another HMAC key ({}) has made: without it nobody can apply them again to a \
+             restored backup",
+            other.key_id
+        ));
+    }
     let erasure = erasing.erase(&mut session, &person, reason).await?;
     told(&erasure, scene);
     scene.output.json(&erasure);

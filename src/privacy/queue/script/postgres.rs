@@ -45,7 +45,7 @@ pub(super) fn install(names: &Names, role: &str, lock_timeout: Duration) -> Scri
     let first = format!(
         r#"CREATE TABLE IF NOT EXISTS {queue} (
     "request"    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    "subject"    {key_type} NOT NULL,                  -- the person, as in {subject}.{key}
+    "subject"    {key_type} NOT NULL,                  -- the person, by the key of the subject
     "reason"     text,                                 -- it is kept, so it must not tell who
     "received"   timestamptz NOT NULL DEFAULT now(),
     "by_trigger" boolean NOT NULL DEFAULT false,
@@ -53,7 +53,7 @@ pub(super) fn install(names: &Names, role: &str, lock_timeout: Duration) -> Scri
     UNIQUE ("subject", "request")
 );
 -- It holds identities: Caretaker reads it, and nobody else needs to. An application that asks for erasures itself:
--- GRANT INSERT ("subject", "reason", "received") ON {queue} TO …;
+-- GRANT INSERT ("subject", "reason", "received") on this table.
 REVOKE ALL ON TABLE {queue} FROM PUBLIC;
 GRANT SELECT, DELETE, UPDATE ("taken") ON TABLE {queue} TO {role};"#
     );

@@ -14,7 +14,7 @@ pub(super) fn install(names: &Names) -> Script {
     let first = format!(
         r#"CREATE TABLE IF NOT EXISTS {queue} (
     "request"    INTEGER PRIMARY KEY,
-    "subject"    {key_type} NOT NULL,    -- the person, as in {subject}.{key}
+    "subject"    {key_type} NOT NULL,    -- the person, by the key of the subject
     "reason"     TEXT,    -- it is kept, so it must not tell who
     "received"   TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
     "by_trigger" INTEGER NOT NULL DEFAULT 0,
