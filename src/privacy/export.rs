@@ -1,11 +1,11 @@
 //! What is held about a person, from the same references that erase them.
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::erase::{Person, by, subject};
 use super::fragment::{Fragment, Scalar};
-use super::ground::{Ground, GroundError};
+use super::ground::Ground;
 use super::plan::Setting;
 use crate::database::schema::{Column, Family, Table};
 use crate::run::Failure;
@@ -30,8 +30,20 @@ pub struct Place {
     pub table: String,
     /// How they are found.
     pub by: String,
-    /// The rows, column by column.
-    pub rows: Vec<Map<String, Value>>,
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+/// A row: the columns' names and values in their order. The values are JSON text, so that no digit and no member of a document
+/// is lost: `serde_json::Value` would keep 17 digits of a number and one member of each name.
+#[derive(Debug, Clone)]
+pub struct Row(Vec<(String, Box<RawValue>)>);
+
+/// An object, column by column.
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 impl Held {
@@ -57,7 +69,7 @@ pub async fn read(ground: &mut dyn Ground, setting: &Setting<'_>, person: &Perso
     Ok(Held { policy, database, at: setting.now, places })
 }
 
-async fn place(ground: &mut dyn Ground, table: &Table, by: String, theirs: Fragment) -> Result<Place, GroundError> {
+async fn place(ground: &mut dyn Ground, table: &Table, by: String, theirs: Fragment) -> Result<Place, Failure> {
     let dialect = ground.dialect();
     let columns = table.columns.iter().map(|column| dialect.read(Fragment::text(dialect.name(&column.name))));
     let mut question = Fragment::text("SELECT ");
@@ -65,26 +77,36 @@ async fn place(ground: &mut dyn Ground, table: &Table, by: String, theirs: Fragm
     question.push(format!(" FROM {} WHERE ", dialect.table(&table.relation))).append(theirs);
     let rows = ground.ask(&question.finish(dialect.placeholder())).await?;
     let named = |row: Vec<Scalar>| {
-        table.columns.iter().zip(row).map(|(column, scalar)| (column.name.clone(), value(column, scalar))).collect()
+        let columns = table.columns.iter().zip(row);
+        columns.map(|(column, scalar)| Ok((column.name.clone(), value(column, scalar)?))).collect::<Result<_, _>>()
     };
-    Ok(Place { table: table.relation.to_string(), by, rows: rows.into_iter().map(named).collect() })
+    let rows = rows.into_iter().map(|row| named(row).map(Row)).collect::<Result<_, serde_json::Error>>();
+    let rows = rows.map_err(|error| Failure::new(format!("a row of `{}` as JSON: {error}", table.relation)))?;
+    Ok(Place { table: table.relation.to_string(), by, rows })
 }
 
-/// A value as JSON: what JSON has a form for in that form, all else as the database writes it.
-fn value(column: &Column, scalar: Scalar) -> Value {
+/// A value as JSON: what JSON has a form for in that form, digit for digit, all else as the database writes it.
+fn value(column: &Column, scalar: Scalar) -> Result<Box<RawValue>, serde_json::Error> {
     match scalar {
-        Scalar::Null => Value::Null,
-        Scalar::Integer(number) => number.into(),
-        Scalar::Real(number) => number.into(),
-        Scalar::Bytes(bytes) => format!("\\x{}", hex::encode(bytes)).into(),
+        Scalar::Null => to_raw_value(&()),
+        Scalar::Integer(number) => to_raw_value(&number),
+        Scalar::Real(number) if number.is_finite() => to_raw_value(&number),
+        Scalar::Real(number) => to_raw_value(if number > 0.0 { "Infinity" } else { "-Infinity" }),
+        Scalar::Bytes(bytes) => to_raw_value(&format!("\\x{}", hex::encode(bytes))),
         Scalar::Text(text) => {
-            let read = match column.family {
-                Family::Integer => text.parse::<i64>().ok().map(Value::from),
-                Family::Boolean => text.parse::<bool>().ok().map(Value::from),
-                Family::Json => serde_json::from_str(&text).ok(),
-                _ => None,
+            let is_json = match column.family {
+                // Not NaN, nor Infinity, nor money.
+                Family::Integer | Family::Number => {
+                    text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+                }
+                Family::Boolean => matches!(text.as_str(), "true" | "false"),
+                Family::Json => true,
+                _ => false,
             };
-            read.unwrap_or(Value::String(text))
+            match is_json.then(|| RawValue::from_string(text.clone())) {
+                Some(Ok(written)) => Ok(written),
+                _ => to_raw_value(&text),
+            }
         }
     }
 }
