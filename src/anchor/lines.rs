@@ -4,18 +4,13 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use futures::stream::{self, StreamExt as _};
 
-use super::seal::unseal;
-use super::{Missed, STORE_WITHIN, folder, head, stores};
-use crate::archive::codec::{CodecError, Identities, ObjectName};
+use super::span::Spans;
+use super::told::{Told, told};
+use super::{Missed, folder, stores};
+use crate::archive::codec::Identities;
 use crate::config::{Config, StoreName};
-use crate::fault::chain;
 use crate::state::{Flaw, LogHead, LogRecord, State, StateError};
-use crate::store::{self, ObjectKey, Store};
-
-/// Objects of one store read at once.
-const AT_ONCE: usize = 8;
 
 /// What came of comparing lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,7 +25,8 @@ pub struct Lines {
     pub missed: Vec<Missed>,
 }
 
-/// Compares the log with all lines that the stores were told, as far as these keys open them.
+/// Compares the log with all lines that the stores were told, as far as these keys open them, and looks whether all is there
+/// that was written.
 pub async fn compare(
     config: &Config,
     state: &State,
@@ -40,55 +36,75 @@ pub async fn compare(
     let folder = &folder(state).await?;
     let reads =
         stores(config).into_iter().map(|name| async move { (name, told(config, name, folder, identities).await) });
-    let (mut lines, mut differences) = (Lines::default(), Differences::default());
+    let mut comparison = Comparison { records, lines: Lines::default(), differences: Differences::default() };
     for (name, told) in join_all(reads).await {
+        let mut spans = Spans::default();
         // A store whose folder cannot be listed was named when its heads were read.
-        for (head, told) in told.unwrap_or_default() {
-            match told {
-                Ok(Some(text)) => {
-                    lines.compared += 1;
-                    differences.look(records, &head, &text, &format!("store {name}"));
-                }
-                Ok(None) => lines.sealed += 1,
-                Err(error) => lines.missed.push(Missed::new(name, format!("the lines up to {}: {error}", head.seq))),
+        for told in told.unwrap_or_default() {
+            if let Some(first) = comparison.anchor(name, &told) {
+                spans.add(first, told.head.seq);
             }
         }
+        for (first, last) in spans.gaps() {
+            let gone = match first == last {
+                true => format!("line {first} is in no anchor there"),
+                false => format!("the lines {first} to {last} are in no anchor there"),
+            };
+            comparison.missed(name, format!("{gone}: what was written is gone"));
+        }
     }
+    let Comparison { mut lines, differences, .. } = comparison;
     lines.flaws = differences.flaws();
     Ok(lines)
 }
 
-/// An anchor's lines; `None`: they are encrypted to others.
-type Told = (LogHead, Result<Option<String>, String>);
-
-async fn told(config: &Config, name: &StoreName, folder: &str, identities: &Identities) -> Result<Vec<Told>, String> {
-    let settings = config.stores.get(name).ok_or("it is not in the configuration")?;
-    let store = store::open(settings).await.map_err(|error| chain(&error))?;
-    let listed = tokio::time::timeout(STORE_WITHIN, store.list(folder)).await.map_err(|late| late.to_string())?;
-    let objects = listed.map_err(|error| chain(&error))?;
-    let of_lines = objects.into_iter().filter_map(|object| {
-        let (stem, end) = object.key.as_str().rsplit_once(".jsonl")?;
-        let head = head(&format!("{stem}.json"))?;
-        matches!(end, "" | ".age").then_some((head, object.key))
-    });
-    let store = store.as_ref();
-    let reads = of_lines.map(|(head, key)| async move {
-        let read = tokio::time::timeout(STORE_WITHIN, open(store, &key, identities)).await;
-        (head, read.unwrap_or_else(|_| Err(format!("it did not answer within {} s", STORE_WITHIN.as_secs()))))
-    });
-    Ok(stream::iter(reads).buffered(AT_ONCE).collect().await)
+/// A comparison under way.
+struct Comparison<'a> {
+    records: &'a [LogRecord],
+    lines: Lines,
+    differences: Differences,
 }
 
-async fn open(store: &dyn Store, key: &ObjectKey, identities: &Identities) -> Result<Option<String>, String> {
-    let name = key.as_str().rsplit('/').next().unwrap_or_default().to_owned();
-    if ObjectName::parse(&name).encrypted && identities.is_empty() {
-        return Ok(None);
+impl Comparison<'_> {
+    fn missed(&mut self, name: &StoreName, error: String) {
+        self.lines.missed.push(Missed::new(name, error));
     }
-    let bytes = store.get(key).await.map_err(|error| chain(&error))?.ok_or("it is gone")?;
-    match unseal(name, bytes, identities.clone()).await {
-        Ok(text) => String::from_utf8(text).map(Some).map_err(|error| error.to_string()),
-        Err(CodecError::WrongIdentity { .. }) => Ok(None),
-        Err(error) => Err(chain(&error)),
+
+    /// Compares one anchor. Gives the first line that it holds; `None`: it is none, or does not tell.
+    fn anchor(&mut self, name: &StoreName, told: &Told) -> Option<u64> {
+        let (head, place) = (&told.head, format!("store {name}"));
+        let document = match &told.document {
+            None => None,
+            Some(Ok(document)) => Some(document),
+            Some(Err(error)) => {
+                self.missed(name, format!("the anchor of line {}: {error}", head.seq));
+                None
+            }
+        };
+        if let Some(document) = document {
+            if document.head != *head {
+                let what = "what was written there was changed: the anchor is of another line than its name says, in";
+                self.differences.add(head.seq, what.to_owned(), &place);
+            }
+            if !told.lines.contains_key(&document.lines) {
+                self.missed(name, format!("the lines up to {} are gone ({})", head.seq, document.lines));
+            }
+        }
+        let said = document.map(|document| document.first);
+        let mut first = None;
+        for text in told.lines.values() {
+            match text {
+                Ok(Some(text)) => {
+                    self.lines.compared += 1;
+                    let begins = self.differences.look(self.records, head, (said.unwrap_or(head.seq), text), &place);
+                    first = [first, begins].into_iter().flatten().min();
+                }
+                Ok(None) => self.lines.sealed += 1,
+                Err(error) => self.missed(name, format!("the lines up to {}: {error}", head.seq)),
+            }
+        }
+        // Lines without a document are what a writer has left that was cut off; the next one writes them again.
+        told.document.as_ref().and(first.or(said))
     }
 }
 
@@ -104,24 +120,24 @@ impl Differences {
         }
     }
 
-    /// Compares the lines of one anchor.
-    fn look(&mut self, records: &[LogRecord], head: &LogHead, text: &str, place: &str) {
-        let mut last = 0;
+    /// Compares the lines of one anchor, which should begin with line `first`. Gives the line that they begin with.
+    fn look(&mut self, records: &[LogRecord], head: &LogHead, (first, text): (u64, &str), place: &str) -> Option<u64> {
+        let changed = |what: &str| format!("what was written there was changed: {what}, in");
+        let (mut begins, mut next) = (None, None);
         for line in text.lines() {
-            let told: LogRecord = match serde_json::from_str(line) {
-                Ok(told) => told,
-                Err(_) => {
-                    self.add(
-                        last + 1,
-                        "what was written there was changed: it is no line of a log, in".to_owned(),
-                        place,
-                    );
-                    continue;
-                }
+            let Ok(told) = serde_json::from_str::<LogRecord>(line) else {
+                let seq = next.unwrap_or(first);
+                self.add(seq, changed("it is no line of a log"), place);
+                next = Some(seq.saturating_add(1));
+                continue;
             };
-            last = told.seq;
+            if let Some(next) = next.filter(|next| told.seq != *next) {
+                self.add(next, changed("it is not there any more"), place);
+            }
+            begins = begins.or(Some(told.seq));
+            next = Some(told.seq.saturating_add(1));
             if told.hash != told.expected_hash() || (told.seq == head.seq && told.hash != head.hash) {
-                self.add(told.seq, "what was written there was changed: its hash is another, in".to_owned(), place);
+                self.add(told.seq, changed("its hash is another"), place);
                 continue;
             }
             match records.binary_search_by_key(&told.seq, |record| record.seq) {
@@ -138,6 +154,10 @@ impl Differences {
                 }
             }
         }
+        if next != Some(head.seq.saturating_add(1)) {
+            self.add(head.seq, changed("it is not there any more"), place);
+        }
+        begins
     }
 
     fn flaws(self) -> Vec<Flaw> {

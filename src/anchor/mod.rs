@@ -13,6 +13,8 @@ pub mod ledger;
 mod lines;
 mod read;
 pub mod seal;
+mod span;
+mod told;
 mod write;
 
 use std::collections::BTreeSet;

@@ -80,3 +80,96 @@ fn lines_that_were_changed_in_the_store_are_told_from_those_of_the_log() {
         .exits(5)
         .says("what was written there was changed: its hash is another, in store local");
 }
+
+/// What somebody does to what stands in the store.
+#[derive(Debug, Clone, Copy)]
+enum Damage {
+    Remove,
+    Write(&'static str),
+    /// Another hash in it, in its place.
+    OtherHash,
+    /// Its second line taken out.
+    CutLine,
+    /// Its first line taken out.
+    CutFirst,
+}
+
+#[rstest]
+#[case::an_earlier_anchor(&[(0, Damage::Remove), (1, Damage::Remove)], 6, "store local: the lines 1 to 4 are in no anchor there")]
+#[case::one_in_the_middle(&[(2, Damage::Remove), (3, Damage::Remove)], 6, "store local: the lines 5 to 7 are in no anchor there")]
+#[case::its_document(&[(2, Damage::Remove)], 6, "store local: the lines 5 to 7 are in no anchor there")]
+#[case::its_lines(&[(3, Damage::Remove)], 6, "store local: the lines up to 7 are gone (000000000007-")]
+#[case::overwritten(&[(2, Damage::Write("x"))], 6, "store local: the anchor of line 7: 000000000007-")]
+#[case::emptied(&[(2, Damage::Write(""))], 6, "store local: the anchor of line 7: 000000000007-")]
+#[case::another_hash(&[(2, Damage::OtherHash)], 5, "line 7: what was written there was changed: the anchor is of another line")]
+fn what_is_lost_or_damaged_in_the_middle_of_the_anchors_is_named_without_a_key_too(
+    #[values(false, true)] is_encrypted: bool,
+    #[case] damage: &[(usize, Damage)],
+    #[case] exit: i32,
+    #[case] said: &str,
+) {
+    damaged(is_encrypted, damage).scene.privacy(&["verify-log"]).exits(exit).says(said);
+}
+
+#[rstest]
+#[case::no_lines(&[(3, Damage::Write(""))], 5, "line 7: what was written there was changed: it is not there any more, in store local")]
+#[case::a_line_less(&[(3, Damage::CutLine)], 5, "line 6: what was written there was changed: it is not there any more, in store local")]
+#[case::a_first_line_less(&[(3, Damage::CutFirst)], 6, "store local: line 5 is in no anchor there")]
+fn what_is_lost_within_the_lines_of_an_anchor_is_named(
+    #[case] damage: &[(usize, Damage)],
+    #[case] exit: i32,
+    #[case] said: &str,
+) {
+    damaged(false, damage).scene.privacy(&["verify-log"]).exits(exit).says(said);
+}
+
+/// Three anchors, of the lines 4, 7 and 10, to which this was done.
+fn damaged(is_encrypted: bool, damage: &[(usize, Damage)]) -> Anchored {
+    let anchored = Anchored::new(Place::Directory);
+    if is_encrypted {
+        let (_, public) = key_pair(&anchored.scene.sandbox, "key");
+        let backup = format!("[backup.nightly]\ndatabase = 'app'\nstores = ['local']\nencrypt_to = ['{public}']\n");
+        anchored.scene.configure(&backup, &rule("note", "action = 'delete'"));
+    }
+    anchored.apply().apply().apply();
+    anchored.scene.privacy(&["verify-log"]).succeeds();
+    let objects = anchored.objects();
+    assert_eq!(objects.len(), 6, "three anchors");
+    for (at, damage) in damage {
+        let (name, bytes) = &objects[*at];
+        let file = anchored.scene.sandbox.store().join(name);
+        let text = || String::from_utf8(bytes.clone()).unwrap();
+        match damage {
+            Damage::Remove => fs::remove_file(file).unwrap(),
+            Damage::Write(other) => fs::write(file, other).unwrap(),
+            Damage::OtherHash => {
+                let mut document: Value = serde_json::from_slice(bytes).unwrap();
+                document["head"]["hash"] = "0f".repeat(32).into();
+                fs::write(file, document.to_string()).unwrap();
+            }
+            Damage::CutLine => fs::write(file, cut(&text(), 1)).unwrap(),
+            Damage::CutFirst => fs::write(file, cut(&text(), 0)).unwrap(),
+        }
+    }
+    anchored
+}
+
+/// The text without one of its lines.
+fn cut(text: &str, line: usize) -> String {
+    let lines = text.lines().enumerate().filter(|(at, _)| *at != line);
+    lines.map(|(_, line)| format!("{line}\n")).collect()
+}
+
+#[test]
+fn what_a_writer_that_was_cut_off_has_left_and_what_is_written_twice_is_no_flaw() {
+    let anchored = Anchored::new(Place::Directory);
+    let first = anchored.apply().objects();
+    // As if it had been killed before the document, and before the state store knew.
+    fs::remove_file(anchored.scene.sandbox.store().join(&first[0].0)).unwrap();
+    anchored.scene.sandbox.state_sql("UPDATE log_anchors SET seq = 0");
+    anchored.apply();
+    anchored.scene.sandbox.state_sql("UPDATE log_anchors SET seq = 4");
+    anchored.apply();
+    assert_eq!(anchored.objects().len(), 5);
+    anchored.scene.privacy(&["verify-log"]).succeeds().says("line by line with 3");
+}
