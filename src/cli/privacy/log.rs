@@ -49,6 +49,7 @@ struct Verified {
 
 pub(super) async fn verify(identity: Option<&Path>, scene: &Scene<'_>) -> Result<Exit, CliError> {
     let identities = identities(identity)?;
+    let has_key = !identities.is_empty();
     let state = scene.state().await?;
     let mut anchors = anchor::read(&scene.config, &state).await?;
     let records = state.log_records(0, None).await?;
@@ -67,10 +68,12 @@ pub(super) async fn verify(identity: Option<&Path>, scene: &Scene<'_>) -> Result
         scene.output.line(format!("not compared with store {store}: {error}"));
     }
     if lines.sealed > 0 {
-        scene.output.line(format!(
-            "of {} only the head was compared: the lines are encrypted, `--identity FILE` opens them",
-            counted(lines.sealed, "anchor", "anchors")
-        ));
+        let why = match has_key {
+            true => "the key that was given does not fit",
+            false => "the lines are encrypted, `--identity FILE` opens them",
+        };
+        let sealed = counted(lines.sealed, "anchor", "anchors");
+        scene.output.line(format!("of {sealed} only the head was compared: {why}"));
     }
     let (verdict, exit) = match (report.flaws.is_empty(), anchors.missed.is_empty()) {
         (false, _) => ("the log was tampered with", Exit::Found),
