@@ -101,3 +101,8 @@ pub trait Dialect: Send + Sync {
     /// Something made up, the same for the same `of`.
     fn fake(&self, column: &Column, kind: FakeKind, of: &Column, key: &HmacKey) -> Result<Fragment, Unfit>;
 }
+
+/// What is said of a change that does not fit a column.
+fn no_way(what: &str, column: &Column, help: &str) -> Unfit {
+    Unfit(format!("{what} does not fit `{}`, of type {}: {help}", column.name, column.type_name))
+}

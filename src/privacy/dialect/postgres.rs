@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Dialect, Unfit, document};
+use super::{Dialect, Unfit, document, no_way};
 use crate::config::{CalendarUnit, Constant, FakeKind};
 use crate::database::schema::{Column, Family, Relation, Table};
 use crate::privacy::fragment::{Fragment, Scalar};
@@ -284,8 +284,4 @@ fn keyed_hash(text: &str, key: &HmacKey) -> Fragment {
     hash.append(pad(outer)).push(" || sha256(").append(pad(inner));
     hash.push(format!(" || convert_to({text}, 'UTF8'))), 'hex')"));
     hash
-}
-
-fn no_way(what: &str, column: &Column, help: &str) -> Unfit {
-    Unfit(format!("{what} does not fit `{}`, of type {}: {help}", column.name, column.type_name))
 }

@@ -78,6 +78,41 @@ fn what_does_not_fit_a_column_is_said_before_anything_is_done(
     assert_eq!(scene.sql("SELECT * FROM person ORDER BY id"), before);
 }
 
+#[rstest]
+fn what_does_not_fit_a_declared_type_of_sqlite_is_said_too(
+    #[values(
+        ("{ age = 'mask last 1' }", "`mask` does not fit `age`, of type INTEGER: it is for text"),
+        ("{ seen = 'mask all' }", "`mask` does not fit `seen`"),
+        ("{ who = 'round 10' }", "`round` does not fit `who`, of type TEXT: it is for numbers"),
+        ("{ made = 'round 10' }", "`round` does not fit `made`")
+    )]
+    wrong: (&str, &str),
+) {
+    let (set, why) = wrong;
+    let scene = Scene::new(Kind::Sqlite, &people());
+    let before = scene.sql("SELECT * FROM person ORDER BY id");
+    scene.policy(&rule("person", &format!("action = {{ set = {set} }}")));
+    scene.privacy(&["plan"]).exits(1).says(why);
+    scene.apply().exits(1).complains(why);
+    assert_eq!(scene.sql("SELECT * FROM person ORDER BY id"), before);
+}
+
+#[test]
+fn a_column_of_sqlite_without_a_declared_type_takes_what_its_values_take() {
+    let scene = Scene::new(
+        Kind::Sqlite,
+        &format!(
+            "CREATE TABLE person (id integer PRIMARY KEY, phone, score, code STRANGE, made timestamptz);
+             INSERT INTO person VALUES (1, '+49 30 123456', 47, 'abc', '{}')",
+            days_ago(100)
+        ),
+    );
+    let set = "phone = 'mask last 2', score = 'round 10', code = 'mask first 1'";
+    scene.policy(&rule("person", &format!("action = {{ set = {{ {set} }} }}")));
+    scene.apply().succeeds();
+    assert_eq!(scene.sql("SELECT phone, score, code FROM person"), "***********56|50|a**");
+}
+
 #[test]
 fn a_tombstone_that_others_have_already_stops_the_rule_and_says_so() {
     let scene = Scene::new(

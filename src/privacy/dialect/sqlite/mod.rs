@@ -5,7 +5,7 @@ pub mod functions;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Dialect, Unfit, document};
+use super::{Dialect, Unfit, document, no_way};
 use crate::config::{CalendarUnit, Constant, FakeKind};
 use crate::database::schema::{Column, Family, Relation, Table};
 use crate::privacy::fragment::{Fragment, Scalar};
@@ -165,11 +165,19 @@ impl Dialect for SqliteDialect {
         Ok(Fragment::text(format!("caretaker_truncate({}, '{unit}')", self.name(&column.name))))
     }
 
+    /// A column whose declared type says nothing may hold texts.
     fn masked(&self, column: &Column, first: u32, last: u32) -> Result<Fragment, Unfit> {
+        if !matches!(column.family, Family::Text | Family::Other) {
+            return Err(no_way("`mask`", column, "it is for text"));
+        }
         Ok(Fragment::text(format!("caretaker_mask({}, {first}, {last})", self.name(&column.name))))
     }
 
+    /// A column whose declared type says nothing may hold numbers.
     fn rounded(&self, column: &Column, step: u64) -> Result<Fragment, Unfit> {
+        if !matches!(column.family, Family::Integer | Family::Number | Family::Other) {
+            return Err(no_way("`round`", column, "it is for numbers"));
+        }
         let name = self.name(&column.name);
         Ok(Fragment::text(format!(
             "CASE typeof({name}) WHEN 'integer' THEN CAST(round({name} / {step}.0) * {step} AS INTEGER) \
@@ -184,10 +192,7 @@ impl Dialect for SqliteDialect {
                 Fragment::text(format!("caretaker_hmac_uuid({name})")),
                 Fragment::text(format!("substr({name}, 15, 1) <> '8'")),
             )),
-            Family::Integer | Family::Number | Family::Boolean => Err(Unfit(format!(
-                "`hmac` does not fit `{}`, of type {}: it is for text",
-                column.name, column.type_name
-            ))),
+            Family::Integer | Family::Number | Family::Boolean => Err(no_way("`hmac`", column, "it is for text")),
             _ => Ok((
                 Fragment::text(format!("caretaker_hmac({name})")),
                 Fragment::text(format!("substr({name}, 1, 5) <> 'hmac:'")),
@@ -205,10 +210,7 @@ impl Dialect for SqliteDialect {
             FakeKind::Ip => "ip",
         };
         match column.family {
-            Family::Integer | Family::Number | Family::Boolean => Err(Unfit(format!(
-                "`fake` does not fit `{}`, of type {}: it is for text",
-                column.name, column.type_name
-            ))),
+            Family::Integer | Family::Number | Family::Boolean => Err(no_way("`fake`", column, "it is for text")),
             _ => Ok(Fragment::text(format!("caretaker_fake('{kind}', {})", self.name(&of.name)))),
         }
     }
