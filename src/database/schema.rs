@@ -46,6 +46,8 @@ pub struct Table {
     pub indexes: Vec<Index>,
     /// Its triggers that are switched on, but for those that keep constraints.
     pub triggers: Vec<Trigger>,
+    /// Its rewrite rules for DELETE and UPDATE that are switched on.
+    pub rewrites: Vec<Rewrite>,
     /// The number that SQLite gives each row, under a name that no column has taken.
     pub rowid: Option<Column>,
     /// How many rows the server believes it has; `None`: it was never looked at.
@@ -145,6 +147,19 @@ pub struct Trigger {
     pub on_delete: bool,
     /// Whether it fires when a row is changed.
     pub on_update: bool,
+    /// Whether it fires for each row, rather than once for each statement.
+    pub is_for_each_row: bool,
+}
+
+/// A rewrite rule of PostgreSQL: what the server does instead of a statement, or beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewrite {
+    /// Its name.
+    pub name: String,
+    /// Whether it is about DELETE, rather than UPDATE.
+    pub is_of_delete: bool,
+    /// Whether something else is done instead, rather than as well.
+    pub is_instead: bool,
 }
 
 /// A foreign key.

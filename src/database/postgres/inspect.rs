@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::super::schema::{Column, Family, ForeignKey, Index, OnDelete, Relation, Schema, Table, TableKind, Trigger};
+use super::super::schema::{
+    Column, Family, ForeignKey, Index, OnDelete, Relation, Rewrite, Schema, Table, TableKind, Trigger,
+};
 use super::connection::{ANSWER_WITHIN, Connection, answer};
 use super::error::DatabaseError;
 
@@ -44,10 +46,15 @@ const ORDER: &str = "SELECT schemaname::text, tablename::text, attname::text, ab
     FROM pg_stats WHERE correlation IS NOT NULL AND NOT inherited
       AND schemaname NOT IN ('pg_catalog', 'information_schema')";
 
-/// tgtype: 8 is DELETE, 16 UPDATE. <https://www.postgresql.org/docs/current/catalog-pg-trigger.html>
-const TRIGGERS: &str = "SELECT tgrelid::int8, tgname::text, tgtype & 8 <> 0, tgtype & 16 <> 0
+/// tgtype: 1 is FOR EACH ROW, 8 DELETE, 16 UPDATE; as in the server's `catalog/pg_trigger.h`.
+const TRIGGERS: &str = "SELECT tgrelid::int8, tgname::text, tgtype & 8 <> 0, tgtype & 16 <> 0, tgtype & 1 <> 0
     FROM pg_trigger WHERE tgrelid = ANY($1::int8[]::oid[]) AND NOT tgisinternal AND tgenabled IN ('O', 'A')
     ORDER BY tgrelid, tgname";
+
+/// ev_type: 2 is UPDATE, 4 DELETE. <https://www.postgresql.org/docs/current/catalog-pg-rewrite.html>
+const REWRITES: &str = "SELECT ev_class::int8, rulename::text, ev_type = '4', is_instead
+    FROM pg_rewrite WHERE ev_class = ANY($1::int8[]::oid[]) AND ev_type IN ('2', '4') AND ev_enabled IN ('O', 'A')
+    ORDER BY ev_class, rulename";
 
 /// Those of partitions are those of the partitioned table.
 const FOREIGN_KEYS: &str = "SELECT f.conname::text, f.conrelid::int8, f.confrelid::int8, f.confdeltype::text,
@@ -83,9 +90,13 @@ impl Connection {
                 }
             }
             for row in self.of_tables(TRIGGERS, &oids).await? {
-                let trigger = Trigger { name: row.try_get(1)?, on_delete: row.try_get(2)?, on_update: row.try_get(3)? };
                 if let Some(table) = tables.get_mut(&row.try_get(0)?) {
-                    table.triggers.push(trigger);
+                    table.triggers.push(trigger(&row)?);
+                }
+            }
+            for row in self.of_tables(REWRITES, &oids).await? {
+                if let Some(table) = tables.get_mut(&row.try_get(0)?) {
+                    table.rewrites.push(rewrite(&row)?);
                 }
             }
             let mut foreign_keys = Vec::new();
@@ -132,6 +143,7 @@ fn table(row: &PgRow) -> Result<Table, sqlx::Error> {
         columns: Vec::new(),
         indexes: Vec::new(),
         triggers: Vec::new(),
+        rewrites: Vec::new(),
         rowid: None,
         estimated_rows,
         kind,
@@ -180,6 +192,19 @@ fn index(row: &PgRow) -> Result<Index, sqlx::Error> {
         is_ordered: row.try_get(4)?,
         columns: row.try_get(5)?,
     })
+}
+
+fn trigger(row: &PgRow) -> Result<Trigger, sqlx::Error> {
+    Ok(Trigger {
+        name: row.try_get(1)?,
+        on_delete: row.try_get(2)?,
+        on_update: row.try_get(3)?,
+        is_for_each_row: row.try_get(4)?,
+    })
+}
+
+fn rewrite(row: &PgRow) -> Result<Rewrite, sqlx::Error> {
+    Ok(Rewrite { name: row.try_get(1)?, is_of_delete: row.try_get(2)?, is_instead: row.try_get(3)? })
 }
 
 fn foreign_key(row: &PgRow, child: &Relation, parent: &Relation) -> Result<ForeignKey, sqlx::Error> {

@@ -57,6 +57,7 @@ fn table(connection: &Connection, name: String, without_rowid: bool) -> Result<T
     }
     Ok(Table {
         triggers: triggers(connection, &name)?,
+        rewrites: Vec::new(),
         relation: Relation { schema: "main".to_owned(), name },
         is_reachable: true,
         columns,
@@ -127,7 +128,9 @@ fn triggers(connection: &Connection, table: &str) -> Result<Vec<Trigger>, rusqli
     let rows = asked.query_map([table], |row| {
         let sql = row.get::<_, String>(1)?.to_lowercase();
         let head = sql.split_once(" on ").map_or(sql.as_str(), |(head, _)| head);
-        Ok(Trigger { name: row.get(0)?, on_delete: head.contains("delete"), on_update: head.contains("update") })
+        let (on_delete, on_update) = (head.contains("delete"), head.contains("update"));
+        // There are no others. https://www.sqlite.org/lang_createtrigger.html
+        Ok(Trigger { name: row.get(0)?, on_delete, on_update, is_for_each_row: true })
     })?;
     rows.collect()
 }

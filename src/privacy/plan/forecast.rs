@@ -64,7 +64,7 @@ fn looks(setting: &Setting<'_>, resolved: &Resolved<'_>) -> usize {
     let goes = resolved.assignments.is_empty();
     let fires = |one: &&crate::database::schema::Trigger| if goes { one.on_delete } else { one.on_update };
     let keys = if goes { setting.schema.inbound(&resolved.table.relation).count() } else { 0 };
-    keys + resolved.table.triggers.iter().filter(fires).count()
+    keys + resolved.table.triggers.iter().filter(fires).filter(|one| one.is_for_each_row).count()
 }
 
 fn wal(resolved: &Resolved<'_>, rows: u64, table_rows: u64) -> u64 {

@@ -2,6 +2,7 @@
 
 mod caps;
 mod cron;
+mod fires;
 mod forecast;
 mod measure;
 mod order;

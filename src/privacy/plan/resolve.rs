@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::fires::{self, Deed};
 use crate::config::{Action, Change, PrivacyPolicy, Rule, TableName};
 use crate::database::schema::{Column, ForeignKey, OnDelete, Schema, Table};
 use crate::privacy::change::{Assignment, Palette, unknown};
@@ -148,17 +149,14 @@ impl<'a> Setting<'a> {
         let goes = assignments.is_empty();
         // A partition whose rows others refer to cannot be detached: that is looked at partition by partition.
         let guards = if goes && !drops { self.guards(table, &mut warnings) } else { Vec::new() };
-        let fires: Vec<&str> = table
-            .triggers
-            .iter()
-            .filter(|trigger| if goes { trigger.on_delete } else { trigger.on_update })
-            .map(|trigger| trigger.name.as_str())
-            .collect();
-        match (fires.is_empty(), drops) {
-            (true, _) => {}
-            (false, false) => warnings.push(format!("triggers fire for each row: {}", fires.join(", "))),
-            (false, true) => warnings.push(format!("triggers do not fire for what is dropped: {}", fires.join(", "))),
-        }
+        warnings.extend(fires::warnings(
+            table,
+            match (goes, drops) {
+                (false, _) => Deed::Update,
+                (true, false) => Deed::Delete,
+                (true, true) => Deed::Drop,
+            },
+        ));
         let is_layered = goes && !drops && self.schema.inbound(&table.relation).any(|key| key.child == table.relation);
         Ok(Resolved { rule, table, cutoff, older, ageless, matches, undone, assignments, guards, is_layered, warnings })
     }
