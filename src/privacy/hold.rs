@@ -6,10 +6,13 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::erase::Person;
+use super::fragment::Fragment;
 use super::ground::{Gate, Purpose};
+use super::queue;
 use super::session::Session;
 use crate::config::{Config, PrivacyPolicy};
 use crate::database::Servers;
+use crate::database::schema::Table;
 use crate::run::Failure;
 use crate::state::{Held, Hold, State, StateError};
 
@@ -37,6 +40,32 @@ pub async fn canonical(config: &Config, policy: &PrivacyPolicy, held: Held) -> R
             Ok(held)
         }
     }
+}
+
+/// Whether a person stands in a declared column, or in the queue. A hold on whoever does not holds all the same: they may
+/// come, and an erasure of theirs is deferred.
+pub async fn stands(config: &Config, policy: &PrivacyPolicy, id: &str) -> Result<bool, Failure> {
+    let servers = Arc::new(Servers::new(config));
+    let mut session = Session::open(config, &servers, policy, Purpose::Look).await?;
+    let setting = session.seen.setting(policy, session.ground.as_ref());
+    let mut places: Vec<(&Table, Fragment)> = Vec::new();
+    for table in setting.schema.tables.iter() {
+        places.extend(setting.of_subject(table, id).into_iter().map(|theirs| (table, theirs)));
+    }
+    if let Some(table) = queue::table(&setting) {
+        let theirs = setting.is_person(table, queue::SUBJECT, id).map_err(|unfit| Failure::new(unfit.0))?;
+        places.push((table, theirs));
+    }
+    for (table, theirs) in places {
+        let dialect = session.ground.dialect();
+        let mut question = Fragment::text("SELECT ");
+        question.append(dialect.read(Fragment::text("1")));
+        question.push(format!(" FROM {} WHERE ", dialect.table(&table.relation))).append(theirs).push(" LIMIT 1");
+        if !session.ground.ask(&question.finish(dialect.placeholder())).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The holds under a policy as they were read: the gate of what was decided by them.

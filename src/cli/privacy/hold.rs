@@ -66,6 +66,17 @@ async fn add(
     let detail = json!({"hold": hold.id, "held": logged(policy, &hold.held, scene)?, "reason": reason, "until": until});
     state.add_hold(&hold, &entry(LogKind::HoldAdded, policy, detail)).await?;
     scene.output.line(format!("held: {}", hold.id));
+    // It holds already: rows may be going while this is looked for.
+    if let Held::Subject(id) = &hold.held {
+        match hold::stands(&scene.config, policy, id).await {
+            Ok(true) => {}
+            Ok(false) => scene.output.note(format!(
+                "no row is found about this person by the subject of {}: the hold holds all the same; was the key meant so?",
+                policy.name
+            )),
+            Err(error) => scene.output.note(format!("whether there are rows about this person is not known: {error}")),
+        }
+    }
     scene.output.json(&hold);
     Ok(Exit::Done)
 }

@@ -45,6 +45,23 @@ fn a_persons_rows_are_kept_wherever_the_policy_says_they_stand_until_the_hold_is
 }
 
 #[rstest]
+fn a_hold_on_a_person_who_stands_nowhere_says_so_and_holds(#[values(Kind::Postgres, Kind::Sqlite)] kind: Kind) {
+    let scene = school(kind);
+    let hold = |id: &str| scene.privacy(&["hold", "add", "school", "--subject", id, "--reason", "case 7"]).succeeds();
+    let nowhere = "no row is found about this person";
+    hold("p33").complains(nowhere).says("held: ");
+    // In a reference's column only, and as the person's own row only.
+    let found = hold("p4");
+    assert!(!found.stderr.contains(nowhere), "{}", found.stderr);
+    scene.sql("INSERT INTO person VALUES ('p44')");
+    let found = hold("p44");
+    assert!(!found.stderr.contains(nowhere), "{}", found.stderr);
+    scene.sql("UPDATE note SET who = 'p33' WHERE id = 9");
+    scene.apply().succeeds();
+    assert_eq!(scene.sql("SELECT id FROM note WHERE who = 'p33'"), "9");
+}
+
+#[rstest]
 fn rows_can_be_held_by_a_condition_and_for_a_time(#[values(Kind::Postgres, Kind::Sqlite)] kind: Kind) {
     let scene = school(kind);
     let held = |condition: &str, until: &str| {
