@@ -236,7 +236,6 @@ impl Session {
                 left = now;
                 std::thread::sleep(REST);
             }
-            connection.execute_batch("PRAGMA optimize")?;
             // What can be moved without keeping writers out goes first.
             connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
