@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 
+use super::Missed;
+use super::reach::{in_time, open};
 use super::seal::{recipients, seal, unseal};
-use super::{Missed, STORE_WITHIN};
 use crate::archive::codec::{CodecError, Identities, object_name};
 use crate::config::{Compression, Config, DatabaseName, StoreName};
 use crate::fault::chain;
 use crate::state::{Erasure, State};
-use crate::store::{self, ObjectKey, Store};
+use crate::store::{ObjectKey, Store};
 
 /// The folder in the stores.
 const FOLDER: &str = "_caretaker/erasures";
@@ -82,8 +83,7 @@ pub async fn read(
     let (folder, versions) = (&format!("{FOLDER}/{database}"), &versions(&known));
     let readings = stores.iter().map(|name| async move {
         let reading = newer(config, name, folder, versions, identities);
-        let read = tokio::time::timeout(STORE_WITHIN, reading).await;
-        (name, read.unwrap_or_else(|_| Err(format!("it did not answer within {} s", STORE_WITHIN.as_secs()))))
+        (name, in_time(reading).await)
     });
     let mut news: BTreeMap<String, Erasure> = BTreeMap::new();
     for (name, read) in join_all(readings).await {
@@ -120,8 +120,7 @@ async fn newer(
     known: &BTreeMap<String, u32>,
     identities: &Identities,
 ) -> Result<(Vec<Erasure>, Vec<String>), String> {
-    let settings = config.stores.get(name).ok_or("it is not in the configuration")?;
-    let store = store::open(settings).await.map_err(|error| chain(&error))?;
+    let store = open(config, name).await?;
     let mut newest: BTreeMap<String, (u32, ObjectKey)> = BTreeMap::new();
     for object in store.list(folder).await.map_err(|error| chain(&error))? {
         let Some((id, version)) = parse(object.key.as_str()) else { continue };

@@ -11,6 +11,7 @@
 
 pub mod ledger;
 mod lines;
+pub mod reach;
 mod read;
 pub mod seal;
 mod span;
@@ -18,7 +19,6 @@ mod told;
 mod write;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -33,9 +33,6 @@ use crate::state::{LogHead, State, StateError};
 
 /// The folder in the stores. No database can be called so.
 const FOLDER: &str = "_caretaker/log";
-
-/// How long one store may take.
-pub const STORE_WITHIN: Duration = Duration::from_secs(30);
 
 /// A store that could not be written or read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -3,11 +3,11 @@
 use futures::future::join_all;
 use serde::Deserialize;
 
-use super::{Missed, STORE_WITHIN, folder, head, stores};
+use super::reach::{in_time, open};
+use super::{Missed, folder, head, stores};
 use crate::config::{Config, StoreName};
 use crate::fault::chain;
 use crate::state::{Anchor, BackupFilter, LogHead, State, StateError};
-use crate::store;
 
 /// What is known of the log elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,10 +22,8 @@ pub struct Anchors {
 pub async fn read(config: &Config, state: &State) -> Result<Anchors, StateError> {
     let (folder, mut anchors) = (folder(state).await?, Anchors { found: manifests(state).await?, missed: Vec::new() });
     let folder = &folder;
-    let listings = stores(config).into_iter().map(|name| async move {
-        let listed = tokio::time::timeout(STORE_WITHIN, listed(config, name, folder)).await;
-        (name, listed.unwrap_or_else(|_| Err(format!("it did not answer within {} s", STORE_WITHIN.as_secs()))))
-    });
+    let listings =
+        stores(config).into_iter().map(|name| async move { (name, in_time(listed(config, name, folder)).await) });
     for (name, listed) in join_all(listings).await {
         match listed {
             Err(error) => anchors.missed.push(Missed::new(name, error)),
@@ -44,8 +42,7 @@ pub async fn read(config: &Config, state: &State) -> Result<Anchors, StateError>
 }
 
 async fn listed(config: &Config, name: &StoreName, folder: &str) -> Result<Vec<LogHead>, String> {
-    let settings = config.stores.get(name).ok_or("it is not in the configuration")?;
-    let store = store::open(settings).await.map_err(|error| chain(&error))?;
+    let store = open(config, name).await?;
     let objects = store.list(folder).await.map_err(|error| chain(&error))?;
     Ok(objects.iter().filter_map(|object| head(object.key.as_str())).collect())
 }

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use futures::stream::{self, StreamExt as _};
 use serde::Deserialize;
 
+use super::head;
+use super::reach::{self, in_time};
 use super::seal::unseal;
-use super::{STORE_WITHIN, head};
 use crate::archive::codec::{CodecError, Identities, ObjectName};
 use crate::config::{Config, StoreName};
 use crate::fault::chain;
 use crate::state::LogHead;
-use crate::store::{self, ObjectKey, Store};
+use crate::store::{ObjectKey, Store};
 
 /// Anchors of one store read at once.
 const AT_ONCE: usize = 8;
@@ -51,11 +52,10 @@ pub(super) async fn told(
     folder: &str,
     identities: &Identities,
 ) -> Result<Vec<Told>, String> {
-    let settings = config.stores.get(name).ok_or("it is not in the configuration")?;
-    let store = store::open(settings).await.map_err(|error| chain(&error))?;
-    let listed = tokio::time::timeout(STORE_WITHIN, store.list(folder)).await.map_err(|late| late.to_string())?;
+    let store = reach::open(config, name).await?;
+    let listed = in_time(async { store.list(folder).await.map_err(|error| chain(&error)) }).await?;
     let mut anchors: BTreeMap<String, (LogHead, Objects)> = BTreeMap::new();
-    for object in listed.map_err(|error| chain(&error))? {
+    for object in listed {
         let Some((stem, end)) = object.key.as_str().rsplit_once(".json") else { continue };
         let Some(head) = head(&format!("{stem}.json")) else { continue };
         let (_, objects) = anchors.entry(stem.to_owned()).or_insert_with(|| (head, Objects::default()));
@@ -77,11 +77,6 @@ pub(super) async fn told(
         told
     });
     Ok(stream::iter(reads).buffered(AT_ONCE).collect().await)
-}
-
-async fn in_time<T>(read: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    let read = tokio::time::timeout(STORE_WITHIN, read).await;
-    read.unwrap_or_else(|_| Err(format!("it did not answer within {} s", STORE_WITHIN.as_secs())))
 }
 
 fn object_name(key: &ObjectKey) -> String {

@@ -5,14 +5,15 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::reach::{in_time, open};
 use super::seal::{recipients, seal};
-use super::{Missed, STORE_WITHIN, folder, ledger, stem, stores};
+use super::{Missed, folder, ledger, stem, stores};
 use crate::archive::codec::object_name;
 use crate::config::{Compression, Config, StoreName};
 use crate::fault::chain;
 use crate::run::host;
 use crate::state::{LogHead, State, StateError};
-use crate::store::{self, ObjectKey, Store};
+use crate::store::{ObjectKey, Store};
 
 /// Writes down in every store what it does not know yet of the ledger and of where the log stands. Returns the stores that
 /// could not be told; they are next time.
@@ -23,12 +24,7 @@ pub async fn write(config: &Config, state: &State) -> Result<Vec<Missed>, StateE
     }
     let anchoring = &Anchoring { config, state, head, folder: folder(state).await? };
     let writes = stores.into_iter().map(|name| async move {
-        let told = tokio::time::timeout(STORE_WITHIN, anchoring.tell(name)).await;
-        let error = match told {
-            Ok(Ok(())) => return None,
-            Ok(Err(error)) => error,
-            Err(_) => format!("it did not take it within {} s", STORE_WITHIN.as_secs()),
-        };
+        let error = in_time(anchoring.tell(name)).await.err()?;
         tracing::warn!(store = %name, error, "the disposition log is not anchored here; tried again next time");
         Some(Missed::new(name, error))
     });
@@ -50,8 +46,7 @@ impl Anchoring<'_> {
         if told >= self.head.seq {
             return Ok(());
         }
-        let settings = self.config.stores.get(name).ok_or("it is not in the configuration")?;
-        let store = store::open(settings).await.map_err(|error| chain(&error))?;
+        let store = open(self.config, name).await?;
         ledger::tell(self.config, self.state, store.as_ref()).await?;
         self.lines(store.as_ref(), told).await?;
         store.close().await;

@@ -8,14 +8,15 @@ use std::collections::BTreeSet;
 use futures::future::join_all;
 use sha2::{Digest, Sha256};
 
+use crate::anchor::Missed;
+use crate::anchor::reach::{in_time, open};
 use crate::anchor::seal::{recipients, seal, unseal};
-use crate::anchor::{Missed, STORE_WITHIN};
 use crate::archive::codec::{Identities, Recipient};
 use crate::config::{Config, PrivacyPolicy, StoreName};
 use crate::fault::chain;
 use crate::privacy::key::HmacKey;
 use crate::state::State;
-use crate::store::{self, ObjectKey};
+use crate::store::ObjectKey;
 
 /// The folder in the stores.
 const FOLDER: &str = "_caretaker/keys";
@@ -31,8 +32,7 @@ pub async fn keep(config: &Config, state: &State, policy: &PrivacyPolicy, key: &
     };
     let (object, recipients) = (&format!("{}-{}.key.age", stem(policy, &key.id()), digest(&recipients)), &recipients);
     let kept = policy.stores.iter().map(|store| async move {
-        let put = tokio::time::timeout(STORE_WITHIN, put(config, state, store, object, key, recipients)).await;
-        let put = put.unwrap_or_else(|_| Err(format!("it did not take it within {} s", STORE_WITHIN.as_secs())));
+        let put = in_time(put(config, state, store, object, key, recipients)).await;
         put.err().map(|error| {
             tracing::warn!(%store, error, "the HMAC key is not escrowed here; tried again next time");
             Missed::new(store, error)
@@ -52,8 +52,7 @@ async fn put(
     if state.is_told(name.as_str(), object).await.map_err(|error| chain(&error))? {
         return Ok(());
     }
-    let settings = config.stores.get(name).ok_or("it is not in the configuration")?;
-    let store = store::open(settings).await.map_err(|error| chain(&error))?;
+    let store = open(config, name).await?;
     let sealed = seal(format!("{}\n", key.expose()).into_bytes(), recipients.to_vec()).await?;
     store.put_new(&ObjectKey::new(&[FOLDER, object]), sealed).await.map_err(|error| chain(&error))?;
     store.close().await;
@@ -71,8 +70,7 @@ pub async fn find(
 ) -> Result<HmacKey, Vec<String>> {
     let mut why = Vec::new();
     for name in stores {
-        let found = tokio::time::timeout(STORE_WITHIN, find_in(config, name, policy, id, identities)).await;
-        match found.unwrap_or_else(|_| Err(format!("it did not answer within {} s", STORE_WITHIN.as_secs()))) {
+        match in_time(find_in(config, name, policy, id, identities)).await {
             Ok(Some(key)) => return Ok(key),
             Ok(None) => why.push(format!("store {name} holds none")),
             Err(error) => why.push(format!("store {name}: {error}")),
@@ -88,8 +86,7 @@ async fn find_in(
     id: &str,
     identities: &Identities,
 ) -> Result<Option<HmacKey>, String> {
-    let settings = config.stores.get(name).ok_or("it is not in the configuration")?;
-    let store = store::open(settings).await.map_err(|error| chain(&error))?;
+    let store = open(config, name).await?;
     let wanted = format!("{FOLDER}/{}-", stem(policy, id));
     let mut trouble = None;
     for object in store.list(FOLDER).await.map_err(|error| chain(&error))? {
